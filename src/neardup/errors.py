@@ -1,0 +1,27 @@
+"""The exceptions a caller may catch; each message names the culprit and says what to do."""
+
+
+class NeardupError(Exception):
+    """Something the user can put right. Commands print it on one line and exit with code 2."""
+
+
+class ImageError(NeardupError):
+    """One image could not be read.
+
+    Attributes:
+        name: the file, or how the image was passed.
+        reason: why, in words a person understands.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"cannot read {name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class BundleError(NeardupError):
+    """A bundle is missing, damaged, or not the one a file was made with."""
+
+
+class ConfigError(NeardupError):
+    """A configuration key is unknown, of the wrong type, or out of range."""

@@ -1,0 +1,1 @@
+"""Measuring how well distances separate duplicates from other pictures (numpy, no torch)."""

@@ -1,0 +1,1 @@
+"""From files or formulas to batches of views."""
