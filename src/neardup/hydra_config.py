@@ -1,0 +1,125 @@
+"""From a composed Hydra configuration to a checked dataclass: the one place that knows OmegaConf.
+
+The dataclass says what is legal, the YAML says which values, plain calls build the objects. After
+:func:`to_config` no ``DictConfig`` is left.
+
+Schemas are ``@dataclass(slots=True, kw_only=True)``. ``slots`` is load-bearing: without it a key
+that was added with ``+`` would become a stray attribute that nobody reads. Ranges and fixed
+choices are checked in ``__post_init__``, which raises ``ConfigError("key: what is wrong")``; the
+path of the section is put in front here, so that the user reads ``loss.margin: ...``.
+"""
+
+import dataclasses
+import difflib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from neardup.errors import ConfigError, NeardupError
+
+T = TypeVar("T")
+
+
+def register(name: str, schema: type, *, group: str | None = None) -> None:
+    """Let YAML files name ``schema`` in their defaults list.
+
+    Args:
+        name: what the file writes, e.g. ``schema`` at the root, ``schema_triplet`` in a group.
+        schema: the slotted dataclass.
+        group: the Hydra config group the name belongs to; ``None`` is the root.
+    """
+    ConfigStore.instance().store(name=name, node=schema, group=group)
+
+
+def to_config(cfg: DictConfig, schema: type[T]) -> T:
+    """The composed configuration as an instance of ``schema``, everything in it checked.
+
+    A section may hold a subclass of the type that its parent declares (``LossConfig`` declared,
+    ``TripletConfig`` composed from the group): it is then checked against the subclass.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type, a missing value, or one out of range; the message
+            begins with the full key.
+    """
+    try:
+        typed = OmegaConf.merge(OmegaConf.structured(schema), cfg)
+    except OmegaConfBaseException as error:
+        raise ConfigError(_describe(error, schema)) from error
+    assert isinstance(typed, DictConfig)
+    _refuse_unknown_keys(typed, "")
+    _check_sections(typed, "")
+    config = OmegaConf.to_object(typed)
+    assert isinstance(config, schema)
+    return config
+
+
+@contextmanager
+def exit_on_error() -> Iterator[None]:
+    """Print a :class:`NeardupError` on one line of stderr and exit with code 2."""
+    try:
+        yield
+    except NeardupError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _refuse_unknown_keys(node: DictConfig, path: str) -> None:
+    schema = OmegaConf.get_type(node)
+    if dataclasses.is_dataclass(schema):
+        known = [field.name for field in dataclasses.fields(schema)]
+        for key in map(str, node):
+            if key not in known:
+                raise ConfigError(_unknown(f"{path}{key}", known))
+    for key, child in _sections(node):
+        _refuse_unknown_keys(child, f"{path}{key}.")
+
+
+def _check_sections(node: DictConfig, path: str) -> None:
+    """Build each section on its own, innermost first, so that an error knows its section."""
+    for key, child in _sections(node):
+        _check_sections(child, f"{path}{key}.")
+    try:
+        OmegaConf.to_object(node)
+    except ConfigError as error:
+        raise ConfigError(f"{path}{error}") from error
+    except MissingMandatoryValue as error:
+        key = _missing_key(node)
+        raise ConfigError(f"{path}{key}: no value given; add {path}{key}=...") from error
+    except OmegaConfBaseException as error:
+        raise ConfigError(_describe(error, OmegaConf.get_type(node))) from error
+
+
+def _sections(node: DictConfig) -> Iterator[tuple[str, DictConfig]]:
+    for key in node:
+        if OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, str(key)):
+            continue
+        child = node[key]
+        if isinstance(child, DictConfig) and dataclasses.is_dataclass(OmegaConf.get_type(child)):
+            yield str(key), child
+
+
+def _missing_key(node: DictConfig) -> str:
+    return next(str(key) for key in node if OmegaConf.is_missing(node, key))
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key.rpartition(".")[2], known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+    return f"{key}: no such key; {hint}"
+
+
+def _describe(error: OmegaConfBaseException, schema: Any) -> str:
+    """OmegaConf's own first line, after the full key it is about."""
+    first_line = str(error.msg or error).splitlines()[0]
+    key = error.full_key or error.key
+    if not key:
+        return first_line
+    if "not in" in first_line and isinstance(error.object_type, type):
+        fields = getattr(error.object_type, "__dataclass_fields__", {})
+        return _unknown(str(key), list(fields))
+    return f"{key}: {first_line}"
