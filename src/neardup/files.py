@@ -1,0 +1,94 @@
+"""Files on disk: walking a folder, hashing a content."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from neardup.errors import ImageError
+
+OnError = Callable[[Path, str], None]
+
+
+def list_files(root: str | Path, *, on_error: OnError | None = None) -> list[Path]:
+    """Everything below ``root`` that is not a folder, sorted by path, whatever its name.
+
+    Links to folders are followed, each folder is entered once (so loops end). Pipes, sockets and
+    broken links are listed too: reading them raises :class:`ImageError`, so nothing goes missing.
+
+    Args:
+        root: a folder; or one file, which is then the only entry.
+        on_error: called with (folder, reason) for each folder that cannot be listed.
+
+    Raises:
+        ImageError: ``root`` does not exist or cannot be listed.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        if not root.exists():
+            raise ImageError(str(root), "there is no such file or folder")
+        return [root]
+
+    def report(error: OSError) -> None:
+        folder = Path(error.filename or root)
+        if folder == root:
+            raise ImageError(str(root), os_reason(error))
+        if on_error is not None:
+            on_error(folder, os_reason(error))
+
+    files: list[Path] = []
+    entered: set[tuple[int, int]] = set()
+    for folder, subfolders, names in os.walk(root, onerror=report, followlinks=True):
+        try:
+            here = os.stat(folder)
+        except OSError:  # vanished since it was listed
+            subfolders.clear()
+            continue
+        if (here.st_dev, here.st_ino) in entered:
+            subfolders.clear()
+            continue
+        entered.add((here.st_dev, here.st_ino))
+        # Real folders before links to them, so that a picture keeps its real path.
+        subfolders.sort(key=lambda name: (os.path.islink(os.path.join(folder, name)), name))
+        files.extend(Path(folder, name) for name in names)
+    return sorted(files)
+
+
+def content_hash(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal.
+
+    Raises:
+        ImageError: the file cannot be opened or read, or is not a regular file.
+    """
+    try:
+        require_regular(path)
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ImageError(str(path), os_reason(error)) from error
+
+
+def require_regular(path: str | os.PathLike[str]) -> None:
+    """Refuse pipes, sockets and devices, which could block for ever when opened.
+
+    Raises:
+        ImageError: ``path`` is not a regular file.
+        OSError: it does not exist or may not be looked at.
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise ImageError(str(path), "it is a folder")
+    if not stat.S_ISREG(mode):
+        raise ImageError(str(path), "it is not a regular file")
+
+
+def os_reason(error: OSError) -> str:
+    """Why the system refused, in words a person understands."""
+    match error:
+        case FileNotFoundError():
+            return "there is no such file (a broken link, or it vanished meanwhile)"
+        case PermissionError():
+            return "no permission to read it"
+        case _:
+            return error.strerror or str(error) or type(error).__name__

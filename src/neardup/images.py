@@ -1,0 +1,164 @@
+"""Reading any picture into one form: (H, W, 3) uint8 RGB, upright, on white."""
+
+import importlib
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import IO, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from neardup.errors import ImageError
+from neardup.files import content_hash, list_files, os_reason, require_regular
+from neardup.pixels import to_rgb, unit_to_byte
+
+__all__ = ["MAX_PIXELS", "ImageSource", "content_hash", "list_files", "read_image"]
+
+ImageSource: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.generic]
+
+MAX_PIXELS = 178_956_970
+"""A picture of more pixels is refused as a decompression bomb (Pillow's own limit)."""
+
+_ORIENTATION_TAG = 0x0112
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def read_image(source: ImageSource, *, min_side: int | None = None) -> npt.NDArray[np.uint8]:
+    """Read one picture; what it is decides, not what it is called.
+
+    EXIF orientation is applied, transparency is composited on white, animations give their first
+    frame. 16-bit samples are divided by 257; float and 32-bit samples are taken as [0, 1],
+    [0, 255] or [0, 65535], the first that holds them all, and stretched from their minimum to
+    their maximum otherwise. CMYK and LAB are converted without regard to embedded profiles.
+
+    Args:
+        source: a path, a file's bytes, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or
+            (H, W, 4): RGB order; uint8, bool, uint16, or float in [0, 1].
+        min_side: the decoder may shrink the picture (JPEG only: by 2, 4 or 8) so long as both
+            sides stay at least this many pixels. None: full size.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ImageError: with a reason a person understands.
+    """
+    name = _name(source)
+    try:
+        if isinstance(source, np.ndarray):
+            return _from_array(source)
+        if isinstance(source, Image.Image):
+            return _decode(source, None)
+        if isinstance(source, bytes):
+            return _open(io.BytesIO(source), min_side)
+        require_regular(source)
+        with open(source, "rb") as file:
+            return _open(file, min_side)
+    except ImageError as error:
+        raise ImageError(name, error.reason) from error
+    except Exception as error:  # decoders raise anything: struct.error, IndexError, SyntaxError...
+        raise ImageError(name, _reason(error)) from error
+
+
+def _name(source: ImageSource) -> str:
+    if isinstance(source, (str, Path)):
+        return str(source)
+    if isinstance(source, np.ndarray):
+        return f"array of shape {source.shape} and type {source.dtype}"
+    if isinstance(source, Image.Image):
+        return str(getattr(source, "filename", "") or f"{source.mode} image {source.size}")
+    if isinstance(source, bytes):
+        return f"{len(source)} bytes"
+    return str(source)
+
+
+def _open(file: IO[bytes], min_side: int | None) -> npt.NDArray[np.uint8]:
+    head = file.read(64)
+    file.seek(0)
+    if not head:
+        raise ImageError("", "the file is empty")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if head[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"):
+            _enable_heic()
+        with Image.open(file) as image:
+            return _decode(image, min_side)
+
+
+def _decode(image: Image.Image, min_side: int | None) -> npt.NDArray[np.uint8]:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError("", f"too large: {width} x {height} pixels")
+    if width == 0 or height == 0:
+        raise ImageError("", f"it has no pixels ({width} x {height})")
+    if image.format == "EPS":  # decoding would run an external program
+        raise ImageError("", "EPS is a program, not a picture; convert it first")
+    orientation = _orientation(image)
+    if min_side is not None:
+        image.draft(None, (min_side, min_side))
+    rgb = to_rgb(image)
+    if orientation in _TRANSPOSE:
+        rgb = rgb.transpose(_TRANSPOSE[orientation])
+    return np.array(rgb)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # damaged EXIF does not make the picture unreadable
+        return 1
+
+
+def _from_array(array: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.size == 0 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
+        raise ImageError("", "expected the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * 255
+    elif array.dtype == np.uint16:
+        array = np.rint(array.astype(np.float64) / 257.0).astype(np.uint8)
+    elif array.dtype.kind == "f":
+        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+            raise ImageError("", "expected float values in [0, 1]; divide by the maximum first")
+        array = unit_to_byte(array)
+    elif array.dtype != np.uint8:
+        raise ImageError("", "expected the type uint8, bool, uint16 or float")
+    return np.array(to_rgb(Image.fromarray(np.ascontiguousarray(array))))
+
+
+def _enable_heic() -> None:
+    try:
+        pillow_heif = importlib.import_module("pillow_heif")
+    except ImportError:
+        raise ImageError("", "HEIC needs one more package: pip install 'neardup[heic]'") from None
+    pillow_heif.register_heif_opener()
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case UnidentifiedImageError():
+            return "not a picture, or of a format that cannot be read"
+        case Image.DecompressionBombError():
+            return f"too large: {str(error).split(',')[0].removeprefix('Image size ')}"
+        case MemoryError():
+            return "not enough memory to decode it"
+        case OSError() if error.errno is not None:
+            return os_reason(error)
+    text = str(error) or type(error).__name__
+    if any(hint in text for hint in ("truncated", "not enough image data", "buffer overrun")):
+        return f"truncated: the file ends before the picture does ({text})"
+    if "nsupported" in text:
+        return f"a variant that cannot be read: {text}"
+    return f"damaged: {text}"

@@ -1,0 +1,41 @@
+"""From a picture of any size to the encoder's input: the same for training and inference."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+PREPROCESSING = {
+    "colour": "RGB, 8 bits",
+    "resize": "squashed to a square, aspect ratio not kept",
+    "filter": "Pillow BILINEAR, antialiased, reducing_gap 3",
+    "background": "white",
+    "normalisation": "inside the network",
+}
+"""The statement of this file that a bundle carries."""
+
+
+def to_input(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """Squash a picture to the square the encoder sees.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        size: side of the square, pixels.
+
+    Returns:
+        (size, size, 3) uint8 RGB. Normalisation by mean and deviation is inside the network.
+    """
+    if image.shape[:2] == (size, size):
+        return image
+    square = Image.fromarray(image).resize(
+        (size, size), Image.Resampling.BILINEAR, reducing_gap=3.0
+    )
+    return np.array(square)
+
+
+def to_batch(images: Sequence[npt.NDArray[np.uint8]], size: int) -> npt.NDArray[np.uint8]:
+    """Squash and stack B pictures of any sizes: (B, size, size, 3) uint8 RGB."""
+    if not images:
+        return np.empty((0, size, size, 3), dtype=np.uint8)
+    return np.stack([to_input(image, size) for image in images])
