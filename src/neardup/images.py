@@ -151,14 +151,14 @@ def _reason(error: Exception) -> str:
         case UnidentifiedImageError():
             return "not a picture, or of a format that cannot be read"
         case Image.DecompressionBombError():
-            return f"too large: {str(error).split(',')[0].removeprefix('Image size ')}"
+            return f"too large: {str(error).removeprefix('Image size ').split(', ')[0]}"
         case MemoryError():
             return "not enough memory to decode it"
         case OSError() if error.errno is not None:
             return os_reason(error)
     text = str(error) or type(error).__name__
     if any(hint in text for hint in ("truncated", "not enough image data", "buffer overrun")):
-        return f"truncated: the file ends before the picture does ({text})"
+        return "truncated: the file ends before the picture does"
     if "nsupported" in text:
         return f"a variant that cannot be read: {text}"
     return f"damaged: {text}"

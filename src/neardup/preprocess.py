@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from neardup.images import ImageSource, read_image
+
 PREPROCESSING = {
     "colour": "RGB, 8 bits",
     "resize": "squashed to a square, aspect ratio not kept",
@@ -39,3 +41,15 @@ def to_batch(images: Sequence[npt.NDArray[np.uint8]], size: int) -> npt.NDArray[
     if not images:
         return np.empty((0, size, size, 3), dtype=np.uint8)
     return np.stack([to_input(image, size) for image in images])
+
+
+def load_input(source: ImageSource, size: int) -> npt.NDArray[np.uint8]:
+    """Read a picture and squash it: (size, size, 3) uint8 RGB.
+
+    The decoder may shrink it first, to no less than twice ``size``, which changes little and
+    makes large JPEG files several times faster.
+
+    Raises:
+        ImageError: the picture cannot be read.
+    """
+    return to_input(read_image(source, min_side=2 * size), size)

@@ -1,0 +1,91 @@
+"""The public face of inference: load a bundle, ask whether two pictures are the same picture."""
+
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from neardup.bundle import Bundle
+from neardup.distance import l2
+from neardup.embedder import Embedder
+from neardup.images import ImageSource
+from neardup.preprocess import load_input
+
+DEFAULT_BUNDLE = Path("outputs/latest/bundle")
+
+
+class Detector:
+    """Tells whether pictures are near-duplicates.
+
+    >>> detector = Detector.load("bundle/")
+    >>> detector.is_duplicate("a.jpg", "b.jpg")
+    True
+
+    Attributes:
+        bundle: the encoder's description and thresholds.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+        self.bundle = bundle
+        self.embedder = Embedder(bundle.encoder_path, threads=threads)
+
+    @classmethod
+    def load(cls, directory: str | Path = DEFAULT_BUNDLE, *, threads: int | None = None) -> Self:
+        """Load a bundle folder; ``threads``: cores to use, None for all.
+
+        Raises:
+            BundleError: the folder is not an undamaged bundle.
+        """
+        return cls(Bundle.load(directory), threads=threads)
+
+    def embed(
+        self, images: Iterable[ImageSource], *, batch_size: int = 32
+    ) -> npt.NDArray[np.float32]:
+        """Embed N pictures.
+
+        Args:
+            images: paths, bytes, PIL images or arrays, mixed as you like: see ``read_image``.
+            batch_size: how many go through the encoder at once; the result does not depend on it.
+
+        Returns:
+            (N, D) float32, rows of unit length, in the order given.
+
+        Raises:
+            ImageError: one of them cannot be read.
+        """
+        if isinstance(images, (str, bytes, Path)):
+            raise TypeError("embed takes several pictures: embed([path])")
+        embeddings = [np.empty((0, self.bundle.embedding_size), dtype=np.float32)]
+        remaining = iter(images)
+        while chunk := list(islice(remaining, batch_size)):
+            squares = [load_input(image, self.bundle.image_size) for image in chunk]
+            embeddings.append(self.embedder(np.stack(squares)))
+        return np.concatenate(embeddings)
+
+    def distance(self, a: ImageSource, b: ImageSource) -> float:
+        """L2 distance between the embeddings of two pictures, in [0, 2]; smaller is closer.
+
+        Raises:
+            ImageError: one of them cannot be read.
+        """
+        left, right = self.embed([a, b])
+        return float(l2(left, right))
+
+    def is_duplicate(self, a: ImageSource, b: ImageSource, at: str | float | None = None) -> bool:
+        """Whether two pictures are near-duplicates.
+
+        Args:
+            a: a picture.
+            b: another.
+            at: how sure to be: the name of an operating point of the bundle, such as
+                ``"precision=0.999"``, or a threshold in [0, 2]. None: the bundle's default.
+
+        Raises:
+            ImageError: one of them cannot be read.
+            BundleError: the bundle has no such operating point.
+        """
+        threshold = self.bundle.threshold(at)
+        return self.distance(a, b) <= threshold
