@@ -1,0 +1,56 @@
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from neardup.cli import main
+
+
+@pytest.fixture
+def files(tmp_path, picture):
+    picture(1).save(tmp_path / "a.png")
+    picture(1).resize((80, 60)).save(tmp_path / "a-small.png")
+    picture(2).save(tmp_path / "b.png")
+    (tmp_path / "text.jpg").write_text("not a picture")
+    return tmp_path
+
+
+def compare(toy_bundle, *arguments):
+    return main(["compare", "--bundle", str(toy_bundle), *map(str, arguments)])
+
+
+def test_compare_exit_codes(toy_bundle, files, capsys):
+    assert compare(toy_bundle, files / "a.png", files / "a-small.png") == 0
+    assert capsys.readouterr().out.startswith("duplicate: distance 0.")
+    assert compare(toy_bundle, files / "a.png", files / "b.png") == 1
+    assert capsys.readouterr().out.startswith("different: distance")
+    assert compare(toy_bundle, files / "a.png", files / "text.jpg") == 2
+    error = capsys.readouterr().err
+    assert "text.jpg" in error
+    assert error.count("\n") == 1
+    assert compare(files, files / "a.png", files / "b.png") == 2
+    assert "bundle.json is missing" in capsys.readouterr().err
+
+
+def test_compare_json(toy_bundle, files, capsys):
+    assert compare(toy_bundle, files / "a.png", files / "b.png", "--json") == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["duplicate"] is False
+    assert answer["distance"] > answer["threshold"] == 0.25
+
+
+def test_compare_at(toy_bundle, files, capsys):
+    assert compare(toy_bundle, files / "a.png", files / "b.png", "--at", "2") == 0
+    assert compare(toy_bundle, files / "a.png", files / "b.png", "--at", "precision=0.5") == 2
+    assert "it has f1" in capsys.readouterr().err
+
+
+def test_help_is_instant():
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "neardup.cli", "--help"], check=True, capture_output=True)
+    assert time.perf_counter() - started < 2  # 0.05 s on an idle machine
+    code = "import sys, neardup.cli; print('numpy' in sys.modules, 'onnxruntime' in sys.modules)"
+    output = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert output.split() == ["False", "False"]
