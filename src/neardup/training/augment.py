@@ -1,0 +1,125 @@
+"""From a source image to one random view of it. The only file that knows albumentations.
+
+The order is that of a picture's life: it is turned, mirrored, cropped and resized, its light and
+colour change, something is put on it, it is compressed, and noise comes last.
+"""
+
+import os
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else the import asks the network
+
+import albumentations as A
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from neardup.evaluation.edits import Edit, apply_edit
+from neardup.preprocess import to_input
+from neardup.training.config import AugmentConfig
+
+Image = NDArray[np.uint8]
+
+cv2.setNumThreads(0)  # loader processes are the parallelism
+
+
+class ViewMaker:
+    """Makes views. Holds no random state: the same ``key`` gives the same view, in any process.
+
+    Args:
+        config: probabilities and strengths.
+        image_size: side S of the views, in pixels.
+    """
+
+    def __init__(self, config: AugmentConfig, image_size: int) -> None:
+        self.config = config
+        self.image_size = image_size
+        self._shape = A.Compose(_shape_changes(config))
+        self._pixels = A.Compose(_pixel_changes(config, image_size))
+
+    def __call__(self, image: Image, key: tuple[int, ...]) -> Image:
+        """Make the view that belongs to ``key``.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, any size.
+            key: non-negative integers, e.g. (seed, epoch, index, which view).
+
+        Returns:
+            (S, S, 3) uint8 RGB.
+        """
+        rng = np.random.default_rng(key)
+        if rng.random() < self.config.identity_share:
+            return to_input(image, self.image_size)
+        for stage in (self._shape, self._pixels):
+            stage.set_random_seed(int(rng.integers(2**31)))
+        image = self._shape(image=image)["image"]
+        image = to_input(self._crop(image, rng), self.image_size)
+        for edit in self._additions(rng):
+            image = to_input(apply_edit(image, edit, rng), self.image_size)
+        return np.ascontiguousarray(self._pixels(image=image)["image"])
+
+    def _crop(self, image: Image, rng: np.random.Generator) -> Image:
+        """Zoom z ~ U[1, max_zoom]: a crop with sides 1/z of the picture's, placed anywhere."""
+        config = self.config
+        zoom, stretch = 1.0, 1.0
+        if rng.random() < config.zoom_probability:
+            zoom = rng.uniform(1.0, config.max_zoom)
+        if rng.random() < config.aspect_probability:
+            stretch = np.sqrt(config.aspect ** rng.uniform(-1.0, 1.0))
+        height, width = image.shape[:2]
+        crop_height = max(1, round(height * min(1.0, stretch / zoom)))
+        crop_width = max(1, round(width * min(1.0, 1.0 / (stretch * zoom))))
+        top = rng.integers(height - crop_height + 1)
+        left = rng.integers(width - crop_width + 1)
+        return image[top : top + crop_height, left : left + crop_width]
+
+    def _additions(self, rng: np.random.Generator) -> list[Edit]:
+        config = self.config
+        additions = []
+        if rng.random() < config.border_probability:
+            additions.append(Edit("border", rng.uniform(0.0, config.border)))
+        if rng.random() < config.caption_probability:
+            additions.append(Edit("caption", rng.uniform(0.08, 0.25)))
+        return additions
+
+
+def _shape_changes(config: AugmentConfig) -> list[A.BasicTransform]:
+    corners = [
+        A.Rotate(config.rotation, border_mode=cv2.BORDER_CONSTANT, fill=fill) for fill in (0, 255)
+    ]
+    corners.append(A.Rotate(config.rotation, crop_border=True))
+    return [
+        A.OneOf(corners, p=config.rotation_probability),
+        A.HorizontalFlip(p=config.mirror_probability),
+    ]
+
+
+def _pixel_changes(config: AugmentConfig, image_size: int) -> list[A.BasicTransform]:
+    def around_one(change: float) -> tuple[float, float]:
+        return 1.0 - change, 1.0 + change
+
+    hue = config.hue / 360.0  # albumentations counts whole turns
+    return [
+        A.ColorJitter(
+            brightness=around_one(config.brightness),
+            contrast=around_one(config.contrast),
+            saturation=around_one(config.saturation),
+            hue=(-hue, hue),
+            p=config.colour_probability,
+        ),
+        A.ToGray(p=config.grayscale_probability),
+        A.CoarseDropout(
+            num_holes_range=(1, 2),
+            hole_height_range=(0.05, 0.3),
+            hole_width_range=(0.05, 0.3),
+            fill="random_uniform",
+            p=config.overlay_probability,
+        ),
+        A.GaussianBlur(
+            blur_limit=0,
+            sigma_limit=(0.3, 0.3 + config.blur * image_size),
+            p=config.blur_probability,
+        ),
+        A.ImageCompression(quality_range=(config.jpeg_quality, 95), p=config.jpeg_probability),
+        A.SaltAndPepper(amount=(0.0, config.salt_pepper), p=config.salt_pepper_probability),
+        A.GaussNoise(std_range=(0.0, config.gaussian), p=config.gaussian_probability),
+    ]

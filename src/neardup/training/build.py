@@ -1,0 +1,111 @@
+"""From configuration to objects, by plain calls. The one place where a run is put together."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers.logger import Logger
+
+from neardup.training.augment import ViewMaker
+from neardup.training.checkpoints import AtomicCheckpointIO
+from neardup.training.config import LoggerConfig, TrainConfig
+from neardup.training.data.datamodule import PairDataModule
+from neardup.training.data.sources import Sources
+from neardup.training.encoder import Encoder
+from neardup.training.losses import Loss
+from neardup.training.metrics_csv import MetricsCSV
+from neardup.training.module import SiameseModule
+
+
+def build_module(
+    config: TrainConfig, encoder: Encoder, provenance: dict[str, Any]
+) -> SiameseModule:
+    """The Lightning module. Its checkpoints carry the configuration and ``provenance``."""
+    module = SiameseModule(
+        encoder.to(memory_format=torch.channels_last),
+        Loss(config.loss, config.encoder.embedding_size),
+        config.optimizer,
+        max_steps=config.trainer.max_steps,
+    )
+    # Plain containers only: a checkpoint has to load with weights_only=True.
+    module.save_hyperparameters({"config": asdict(config), "provenance": provenance})
+    return module
+
+
+def build_data(config: TrainConfig, sources: Sources) -> PairDataModule:
+    """The loader of training pairs."""
+    return PairDataModule(
+        config.data,
+        sources.train,
+        ViewMaker(config.augment, config.data.image_size),
+        seed=config.seed,
+        steps_per_round=config.trainer.val_every,
+    )
+
+
+def build_trainer(
+    config: TrainConfig, callbacks: list[Callback], *, resume_step: int | None
+) -> Trainer:
+    """The Lightning trainer. A round of ``val_every`` steps is what Lightning calls an epoch."""
+    options = config.trainer
+    accelerator = options.accelerator
+    precision = options.precision
+    if precision == "auto":
+        cuda = torch.cuda.is_available() and accelerator in ("auto", "gpu", "cuda")
+        precision = "bf16-mixed" if cuda else "32-true"
+    run_dir = Path(config.run_dir)
+    return Trainer(
+        accelerator=accelerator,
+        devices=options.devices,
+        strategy=options.strategy,
+        precision=precision,  # type: ignore[arg-type]
+        max_steps=options.max_steps,
+        gradient_clip_val=options.gradient_clip or None,
+        limit_val_batches=0,
+        use_distributed_sampler=False,
+        log_every_n_steps=config.logger.log_every,
+        default_root_dir=run_dir,
+        callbacks=callbacks,
+        logger=[
+            MetricsCSV(run_dir, resume_step=resume_step),
+            *_dashboard(config.logger, run_dir),
+        ],
+        plugins=[AtomicCheckpointIO()],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _dashboard(config: LoggerConfig, run_dir: Path) -> list[Logger]:
+    match config.name:
+        case "wandb":
+            os.environ.setdefault("WANDB_SILENT", "true")
+            # A run that goes on is a new wandb run of the same group: offline runs with one id
+            # would overwrite each other when they are synchronised.
+            return [
+                WandbLogger(
+                    project=config.project,
+                    name=run_dir.name,
+                    group=run_dir.name,
+                    save_dir=run_dir,
+                    mode="online" if _online(config.mode) else "offline",
+                )
+            ]
+        case "tensorboard":
+            return [TensorBoardLogger(run_dir, name="tensorboard", version="")]
+        case _:
+            return []
+
+
+def _online(mode: str) -> bool:
+    if mode != "auto":
+        return mode == "online"
+    if os.environ.get("WANDB_MODE"):
+        return os.environ["WANDB_MODE"] == "online"
+    import wandb
+
+    return wandb.login(prompt=False)

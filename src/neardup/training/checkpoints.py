@@ -1,0 +1,81 @@
+"""Checkpoints that survive ``kill -9`` at any moment, and what is read back from them."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from neardup.errors import ConfigError
+from neardup.training.config import TrainConfig
+from neardup.training.encoder import Encoder
+from neardup.training.schema import from_plain
+from neardup.training.weights import load_weights
+
+FOLDER = "checkpoints"
+MONITOR = "val/average_precision"
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target and renames, so that a file is either the old or the new one."""
+
+    def save_checkpoint(self, checkpoint: Any, path: Any, storage_options: Any = None) -> None:
+        """Save ``checkpoint`` at ``path``."""
+        draft = f"{path}.part"
+        super().save_checkpoint(checkpoint, draft, storage_options)
+        os.replace(draft, path)
+
+
+def checkpoint_callback(run_dir: Path) -> ModelCheckpoint:
+    """Keeps ``last.ckpt`` and the ``best.ckpt`` by validation average precision, every round."""
+    return ModelCheckpoint(
+        dirpath=run_dir / FOLDER,
+        filename="best",
+        monitor=MONITOR,
+        mode="max",
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+
+
+def last_checkpoint(run_dir: Path) -> Path | None:
+    """Where a resumed run goes on; None when the run died before its first checkpoint."""
+    path = run_dir / FOLDER / "last.ckpt"
+    return path if path.is_file() else None
+
+
+def best_checkpoint(run_dir: Path) -> Path:
+    """The checkpoint of the round with the best validation."""
+    return run_dir / FOLDER / "best.ckpt"
+
+
+def checkpoint_step(path: Path) -> int:
+    """After how many steps it was saved."""
+    return int(torch.load(path, map_location="cpu", weights_only=True)["global_step"])
+
+
+def load_checkpoint(path: Path) -> tuple[Encoder, TrainConfig, dict[str, Any]]:
+    """The encoder of a checkpoint, its configuration, and what was recorded with it.
+
+    Raises:
+        ConfigError: missing, unreadable, or not one of ours.
+    """
+    if not path.is_file():
+        raise ConfigError(f"ckpt={path}: no such file")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        record = checkpoint["hyper_parameters"]
+        config = from_plain(record["config"])
+    except ConfigError:
+        raise
+    except Exception as error:  # unpickling has errors of every kind
+        raise ConfigError(
+            f"ckpt={path}: not a neardup checkpoint ({type(error).__name__}: {error})"
+        ) from error
+    encoder = Encoder(config.encoder)
+    load_weights(encoder, path)
+    record = {**record, "steps": checkpoint["global_step"]}
+    return encoder.eval(), config, record

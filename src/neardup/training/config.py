@@ -1,0 +1,225 @@
+"""Every key of ``train.py``: meaning, unit, range and default. Values live in ``configs/``."""
+
+from dataclasses import dataclass, field
+
+from neardup.setting import setting
+
+
+@dataclass(slots=True, kw_only=True)
+class DataConfig:
+    """What all sources of images share."""
+
+    image_size: int = setting(
+        64, "side of the square the encoder sees", unit="pixels", low=16, high=1024
+    )
+    batch_size: int = setting(64, "pairs per step, all processes together", low=2)
+    num_workers: int = setting(
+        -1, "loader processes per training process; -1 chooses from the machine", low=-1, high=128
+    )
+    cache: str = setting(
+        "disk", "where decoded small images are kept", choices=("disk", "ram", "off")
+    )
+    cache_dir: str = setting("~/.cache/neardup", "folder for manifests and decoded images")
+    max_val_images: int = setting(
+        100, "source images used for validation, taken from the val split", low=2
+    )
+    max_test_images: int = setting(300, "source images used for the final test", low=2)
+
+
+@dataclass(slots=True, kw_only=True)
+class ProceduralConfig(DataConfig):
+    """Synthetic pictures with natural statistics; needs no files."""
+
+    name: str = setting("procedural", "kind of data", choices=("procedural",))
+    num_images: int = setting(4000, "pictures in the training split", low=2)
+    generator_seed: int = setting(0, "chooses the pictures", low=0)
+
+
+@dataclass(slots=True, kw_only=True)
+class FolderConfig(DataConfig):
+    """A folder of images, searched recursively."""
+
+    name: str = setting("folder", "kind of data", choices=("folder",))
+    root: str = setting("", "the folder")
+    val_fraction: float = setting(0.1, "share of source images for validation", low=0.0, high=0.9)
+    test_fraction: float = setting(0.1, "share of source images for the test", low=0.0, high=0.9)
+    near_copy_radius: int = setting(
+        3,
+        "images whose 64-bit dHashes differ in at most this many bits count as one source",
+        unit="bits",
+        low=0,
+        high=16,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class ImagenetteConfig(FolderConfig):
+    """Imagenette (about 13,000 photographs in ten classes), fetched by torchvision."""
+
+    name: str = setting("imagenette", "kind of data", choices=("imagenette",))
+    root: str = setting("~/.cache/neardup/imagenette", "where it is kept or fetched to")
+
+
+@dataclass(slots=True, kw_only=True)
+class AugmentConfig:
+    """How a view is made from its source. The ``*_probability`` keys are per view."""
+
+    identity_share: float = setting(0.1, "share of views left untouched", low=0.0, high=1.0)
+    colour_probability: float = setting(0.8, "that light and colour change", low=0.0, high=1.0)
+    brightness: float = setting(0.4, "largest relative change of brightness", low=0.0, high=1.0)
+    contrast: float = setting(0.4, "largest relative change of contrast", low=0.0, high=1.0)
+    saturation: float = setting(0.4, "largest relative change of saturation", low=0.0, high=1.0)
+    hue: float = setting(36.0, "largest turn of hue", unit="degrees", low=0.0, high=180.0)
+    zoom_probability: float = setting(0.8, "that the view is zoomed and cropped", low=0.0, high=1.0)
+    max_zoom: float = setting(
+        1.5, "largest zoom z; the crop's sides are 1/z of the picture's", low=1.0, high=10.0
+    )
+    salt_pepper_probability: float = setting(0.3, "of salt-and-pepper noise", low=0.0, high=1.0)
+    salt_pepper: float = setting(0.06, "largest share of pixels replaced", low=0.0, high=1.0)
+    gaussian_probability: float = setting(0.3, "of Gaussian noise", low=0.0, high=1.0)
+    gaussian: float = setting(
+        0.12, "largest standard deviation of the noise, white being 1", low=0.0, high=1.0
+    )
+    jpeg_probability: float = setting(0.0, "of JPEG compression", low=0.0, high=1.0)
+    jpeg_quality: int = setting(10, "worst JPEG quality", low=1, high=100)
+    blur_probability: float = setting(0.0, "of Gaussian blur", low=0.0, high=1.0)
+    blur: float = setting(
+        0.02, "largest standard deviation, as a share of the image side", low=0.0, high=0.2
+    )
+    grayscale_probability: float = setting(0.0, "of losing all colour", low=0.0, high=1.0)
+    rotation_probability: float = setting(0.0, "of a small rotation", low=0.0, high=1.0)
+    rotation: float = setting(15.0, "largest rotation", unit="degrees", low=0.0, high=180.0)
+    mirror_probability: float = setting(0.0, "of a left-right mirror image", low=0.0, high=1.0)
+    aspect_probability: float = setting(0.0, "of a changed aspect ratio", low=0.0, high=1.0)
+    aspect: float = setting(1.5, "largest factor on width over height", low=1.0, high=4.0)
+    border_probability: float = setting(0.0, "of a plain border", low=0.0, high=1.0)
+    border: float = setting(0.15, "widest border, as a share of the side", low=0.0, high=0.45)
+    caption_probability: float = setting(0.0, "of a band with text", low=0.0, high=1.0)
+    overlay_probability: float = setting(0.0, "of a pasted shape or text", low=0.0, high=1.0)
+
+
+@dataclass(slots=True, kw_only=True)
+class EncoderConfig:
+    """Backbone, GeM pooling, linear projection, unit L2 norm."""
+
+    backbone: str = setting("resnet50", "any timm model name")
+    weights: str = setting(
+        "auto",
+        "auto | imagenet | random | a bundle, checkpoint, .safetensors or .torchvision.pt file;"
+        " auto is imagenet where it can be had, else random",
+    )
+    embedding_size: int = setting(512, "length of the embedding", low=2, high=8192)
+    gem_power: float = setting(
+        3.0, "GeM exponent: 1 is average pooling, large is max pooling", low=1.0, high=100.0
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class LossConfig:
+    """What every loss can add."""
+
+    koleo_weight: float = setting(
+        0.0, "weight of the differential-entropy spread term (KoLeo); 0 is off", low=0.0
+    )
+    memory_size: int = setting(
+        0, "embeddings of past batches kept as further negatives; 0 is off", low=0
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class ContrastiveConfig(LossConfig):
+    """Hadsell, Chopra & LeCun 2006."""
+
+    name: str = setting("contrastive", "which loss", choices=("contrastive",))
+    margin: float = setting(
+        1.0, "negatives farther apart than this cost nothing", unit="L2 distance", low=0.0, high=2.0
+    )
+    positive_margin: float = setting(
+        0.0, "positives closer than this cost nothing", unit="L2 distance", low=0.0, high=2.0
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class TripletConfig(LossConfig):
+    """Schroff et al. 2015; batch-hard after Hermans et al. 2017."""
+
+    name: str = setting("triplet", "which loss", choices=("triplet",))
+    margin: float = setting(
+        0.3, "how much farther the negative must be", unit="L2 distance", low=0.0, high=2.0
+    )
+    miner: str = setting(
+        "semi_hard", "which triplets count", choices=("batch_hard", "semi_hard", "all")
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class NTXentConfig(LossConfig):
+    """Sohn 2016; Chen et al. 2020 (InfoNCE over the batch)."""
+
+    name: str = setting("ntxent", "which loss", choices=("ntxent",))
+    temperature: float = setting(0.05, "softness of the softmax over similarities", low=0.001)
+
+
+@dataclass(slots=True, kw_only=True)
+class OptimizerConfig:
+    """Update rule with linear warm-up and cosine decay to zero."""
+
+    name: str = setting("adamw", "update rule", choices=("adamw", "sgd"))
+    lr: float = setting(1e-3, "peak learning rate", low=0.0)
+    weight_decay: float = setting(0.05, "decay of weights (not of norms and biases)", low=0.0)
+    warmup_fraction: float = setting(0.1, "share of the steps spent warming up", low=0.0, high=1.0)
+
+
+@dataclass(slots=True, kw_only=True)
+class TrainerConfig:
+    """The Lightning options we use, and the alarm."""
+
+    max_steps: int = setting(100, "optimisation steps", low=1)
+    val_every: int = setting(
+        50, "steps between validations; a checkpoint follows each", unit="steps", low=1
+    )
+    accelerator: str = setting("auto", "auto | cpu | gpu | mps ...")
+    devices: int = setting(1, "processes on this machine", low=1)
+    strategy: str = setting("auto", "auto | ddp ...")
+    precision: str = setting(
+        "auto",
+        "auto is bf16-mixed on GPU, 32-true elsewhere",
+        choices=("auto", "32-true", "bf16-mixed", "16-mixed"),
+    )
+    gradient_clip: float = setting(1.0, "largest gradient norm; 0 is off", low=0.0)
+    collapse_patience: int = setting(
+        100,
+        "stop after this many steps in a row with collapsed embeddings; 0 is off",
+        unit="steps",
+        low=0,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class LoggerConfig:
+    """Dashboards. metrics.csv is always written."""
+
+    name: str = setting("wandb", "dashboard", choices=("wandb", "tensorboard", "csv"))
+    project: str = setting("neardup", "wandb project")
+    mode: str = setting(
+        "auto",
+        "wandb: auto is online when logged in, else offline",
+        choices=("auto", "online", "offline"),
+    )
+    log_every: int = setting(5, "steps between rows", unit="steps", low=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class TrainConfig:
+    """The whole of a training run."""
+
+    seed: int = setting(0, "everything random follows from it", low=0)
+    run_dir: str = setting("", "where results go")
+    resume: str = setting("", "a run folder to go on with")
+    data: DataConfig = field(default_factory=ProceduralConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    loss: LossConfig = field(default_factory=NTXentConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)

@@ -1,0 +1,74 @@
+"""The encoder: normalisation, timm backbone, GeM pooling, linear projection, unit L2 norm."""
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from neardup.errors import ConfigError
+from neardup.training.config import EncoderConfig
+
+
+class GeM(nn.Module):
+    """Generalised-mean pooling, (mean x^p)^(1/p) over space (Radenovic, Tolias & Chum 2018, eq. 3).
+
+    ``power`` 1 is average pooling; it tends to max pooling as ``power`` grows.
+    """
+
+    def __init__(self, power: float, *, floor: float = 1e-6) -> None:
+        super().__init__()
+        self.power = power
+        self.floor = floor
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, C), in float32: x^3 leaves the range of half precision."""
+        features = features.float().clamp(min=self.floor).pow(self.power)
+        return features.mean(dim=(-2, -1)).pow(1.0 / self.power)
+
+
+class Encoder(nn.Module):
+    """Maps pictures to points on the unit sphere; near points are the same picture.
+
+    Args:
+        config: backbone, pooling and embedding size. Its ``weights`` are not read here.
+        pretrained: have timm fetch the backbone's published weights.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: EncoderConfig, *, pretrained: bool = False) -> None:
+        super().__init__()
+        try:
+            self.backbone = timm.create_model(
+                config.backbone, pretrained=pretrained, num_classes=0, global_pool=""
+            )
+        except RuntimeError as error:
+            if "Unknown model" not in str(error):
+                raise
+            raise ConfigError(
+                f"encoder.backbone={config.backbone}: timm has no such model;"
+                " `python -c 'import timm; print(timm.list_models())'` lists them"
+            ) from None
+        self.pool = GeM(config.gem_power)
+        self.project = nn.Linear(self.backbone.num_features, config.embedding_size)
+        published = self.backbone.pretrained_cfg
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.tensor(published[name]).view(1, 3, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embed pictures.
+
+        Args:
+            images: (B, S, S, 3) uint8 RGB, as :func:`neardup.preprocess.to_input` makes them.
+
+        Returns:
+            (B, D) float32 of unit L2 norm.
+        """
+        pixels = images.permute(0, 3, 1, 2).to(self.mean.dtype) / 255.0
+        pixels = (pixels - self.mean) / self.std
+        features = self.backbone(pixels.contiguous(memory_format=torch.channels_last))
+        if features.ndim == 3:  # a transformer's (B, tokens, C): its patch tokens are the space
+            features = features[:, self.backbone.num_prefix_tokens :].transpose(1, 2).unsqueeze(-1)
+        with torch.autocast(images.device.type, enabled=False):
+            return F.normalize(self.project(self.pool(features)), dim=1)

@@ -1,0 +1,29 @@
+"""The batch of all processes, with gradients.
+
+With W processes of B rows each, every process computes the same loss over the same W * B rows:
+
+    process 0: [own 0 | copy 1]      gradients flow back through every block,
+    process 1: [copy 0 | own 1]      so DDP's mean over processes is the one-process gradient.
+"""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.nn.functional import all_gather
+
+
+def gather_batch(embeddings: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+    """Concatenate over processes, in rank order.
+
+    Args:
+        embeddings: (B, D), the same B everywhere; gradients reach every process's rows.
+        source: (B,) int64.
+
+    Returns:
+        (W * B, D) and (W * B,); the arguments themselves when there is one process.
+    """
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return embeddings, source
+    sources = [torch.empty_like(source) for _ in range(dist.get_world_size())]
+    dist.all_gather(sources, source)
+    return torch.cat(list(all_gather(embeddings))), torch.cat(sources)

@@ -1,0 +1,104 @@
+"""The Lightning module: wiring of encoder, loss and optimizer."""
+
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from neardup.errors import NeardupError
+from neardup.training.config import OptimizerConfig
+from neardup.training.data.pairs import Pair
+from neardup.training.encoder import Encoder
+from neardup.training.gather import gather_batch
+from neardup.training.losses import Loss
+from neardup.training.schedule import warmup_cosine
+
+
+class SiameseModule(LightningModule):
+    """One encoder, applied to both views of each pair in a single pass.
+
+    Args:
+        encoder: what is trained.
+        loss: over the embeddings of all processes.
+        optimizer: update rule and schedule.
+        max_steps: the length of the schedule.
+    """
+
+    def __init__(
+        self, encoder: Encoder, loss: Loss, optimizer: OptimizerConfig, *, max_steps: int
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.loss = loss
+        self.optimizer_config = optimizer
+        self.max_steps = max_steps
+
+    def training_step(self, batch: Pair, batch_idx: int) -> dict[str, Tensor]:
+        """Both views in one pass, so that BatchNorm sees them together."""
+        images = torch.cat([batch["anchor"], batch["positive"]])
+        source = torch.as_tensor(batch["source"], device=images.device).repeat(2)
+        embeddings, source = gather_batch(self.encoder(images), source)
+        parts = self.loss(embeddings, source)
+        if not torch.isfinite(parts["total"]):
+            raise NeardupError(
+                f"the loss became {parts['total'].item()} at step {self.global_step}:"
+                " lower optimizer.lr, lengthen optimizer.warmup_fraction or clip the gradient"
+                " (trainer.gradient_clip); the last good state is in checkpoints/last.ckpt"
+            )
+        self.log("train/loss", parts["total"].detach())
+        for name in parts.keys() - {"total"}:
+            self.log(f"train/loss_{name}", parts[name].detach())
+        geometry = batch_geometry(embeddings.detach(), source)
+        self.log_dict({f"train/{name}": value for name, value in geometry.items()})
+        self.log("train/lr", self.optimizers().param_groups[0]["lr"])  # type: ignore[union-attr]
+        return {"loss": parts["total"], **geometry}
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW or SGD, linear warm-up, cosine decay; no weight decay on norms and biases."""
+        config = self.optimizer_config
+        groups = _decay_groups(self.encoder, config.weight_decay)
+        optimizer: Optimizer
+        if config.name == "sgd":
+            optimizer = torch.optim.SGD(groups, lr=config.lr, momentum=0.9, nesterov=True)
+        else:
+            optimizer = torch.optim.AdamW(groups, lr=config.lr)
+        scheduler = LambdaLR(optimizer, warmup_cosine(self.max_steps, config.warmup_fraction))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+
+def batch_geometry(embeddings: Tensor, source: Tensor) -> dict[str, Tensor]:
+    """How the batch lies on the sphere.
+
+    Args:
+        embeddings: (B, D) of unit norm.
+        source: (B,) int64.
+
+    Returns:
+        Means of L2 distances in [0, 2]: ``positive_distance`` between views of one source,
+        ``nearest_negative_distance`` from each row to the closest other source, and ``spread``
+        over all pairs of different sources.
+    """
+    distance = torch.cdist(embeddings.float(), embeddings.float())
+    same = source[:, None] == source[None, :]
+    positive = same & ~torch.eye(len(source), dtype=torch.bool, device=same.device)
+    nearest = distance.masked_fill(same, torch.inf).min(dim=1).values
+    return {
+        "positive_distance": distance[positive].mean(),
+        "nearest_negative_distance": nearest.mean(),
+        "spread": distance[~same].mean(),
+    }
+
+
+def _decay_groups(encoder: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    weights = [p for p in encoder.parameters() if p.requires_grad and p.ndim > 1]
+    rest = [p for p in encoder.parameters() if p.requires_grad and p.ndim <= 1]
+    return [
+        {"params": weights, "weight_decay": weight_decay},
+        {"params": rest, "weight_decay": 0.0},
+    ]

@@ -1,0 +1,102 @@
+"""The configuration of ``train.py``: known to Hydra, read back from a run folder, checked."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from neardup.errors import ConfigError
+from neardup.hydra_config import register, to_config
+from neardup.setting import check
+from neardup.training import config as c
+
+CONFIG_FILE = "config.yaml"
+DATA = {
+    "procedural": c.ProceduralConfig,
+    "folder": c.FolderConfig,
+    "imagenette": c.ImagenetteConfig,
+}
+LOSS = {"contrastive": c.ContrastiveConfig, "triplet": c.TripletConfig, "ntxent": c.NTXentConfig}
+CHANGEABLE = ("trainer.accelerator", "trainer.devices", "trainer.strategy", "data.num_workers")
+"""What a resumed run may do otherwise, because its figures do not depend on it."""
+
+
+def register_schemas() -> None:
+    """Call before ``hydra.main`` composes: the YAML files name these in their defaults lists."""
+    register("schema", c.TrainConfig)
+    for group, schemas in (("data", DATA), ("loss", LOSS)):
+        for name, schema in schemas.items():
+            register(f"schema_{name}", schema, group=group)
+    OmegaConf.register_new_resolver(
+        "first", lambda *values: next(filter(None, values)), replace=True
+    )
+
+
+def from_hydra(cfg: DictConfig) -> c.TrainConfig:
+    """The checked configuration of this job; with ``resume``, that of the run it goes on with.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    job = HydraConfig.get()
+    config = to_config(cfg, c.TrainConfig)
+    check(config)
+    if config.resume:
+        return _resumed(Path(config.resume), list(job.overrides.task))
+    config.run_dir = str(Path(job.runtime.output_dir).resolve())
+    return config
+
+
+def save(config: c.TrainConfig) -> None:
+    """Write ``config.yaml`` into the run folder."""
+    path = Path(config.run_dir) / CONFIG_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(OmegaConf.to_yaml(OmegaConf.create(asdict(config))))
+
+
+def load(run_dir: Path) -> c.TrainConfig:
+    """Read what :func:`save` wrote.
+
+    Raises:
+        ConfigError: no such file, or it is not a configuration of this version.
+    """
+    path = run_dir / CONFIG_FILE
+    if not path.is_file():
+        raise ConfigError(f"resume={run_dir}: holds no {CONFIG_FILE}; name a run folder")
+    return from_plain(OmegaConf.load(path))
+
+
+def from_plain(plain: object) -> c.TrainConfig:
+    """A configuration from plain containers, as a run folder or a checkpoint holds them.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    cfg = OmegaConf.create(plain)
+    try:
+        kinds = c.TrainConfig(data=DATA[cfg.data.name](), loss=LOSS[cfg.loss.name]())
+    except (AttributeError, KeyError) as error:
+        raise ConfigError(f"not a neardup training configuration: {error}") from error
+    config = to_config(OmegaConf.merge(OmegaConf.structured(kinds), cfg), c.TrainConfig)
+    check(config)
+    return config
+
+
+def _resumed(run_dir: Path, overrides: list[str]) -> c.TrainConfig:
+    own = OmegaConf.structured(load(run_dir))
+    for override in overrides:
+        key = override.lstrip("+~").split("=")[0]
+        if key == "resume":
+            continue
+        if key not in CHANGEABLE:
+            raise ConfigError(
+                f"{key}: a resumed run keeps its configuration; leave this out"
+                f" (only {', '.join(CHANGEABLE)} may change)"
+            )
+        own.merge_with_dotlist([override.lstrip("+")])
+    config = to_config(own, c.TrainConfig)
+    check(config)
+    config.run_dir = str(run_dir.resolve())
+    config.resume = str(run_dir.resolve())
+    return config

@@ -1,0 +1,107 @@
+"""What a run leaves for people and programs: provenance, ``summary.json`` and the final table."""
+
+import json
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.table import Table
+
+from neardup.training.config import TrainConfig
+from neardup.training.data.sources import Sources
+from neardup.training.throughput import Throughput
+from neardup.training.verdict import Verdict
+
+FILE = "summary.json"
+_PACKAGES = ("neardup", "torch", "timm", "pytorch-lightning", "pytorch-metric-learning")
+
+
+def provenance(config: TrainConfig, weights: str, sources: Sources) -> dict[str, Any]:
+    """Where an encoder comes from; plain values, for the checkpoint, the bundle and the summary."""
+    warnings = []
+    if weights.startswith("random"):
+        warnings.append(f"trained from random weights, not from a pretrained backbone: {weights}")
+    return {
+        "initial_weights": weights,
+        "data": sources.name,
+        "sources": dict(sources.record),
+        "loss": config.loss.name,
+        "seed": config.seed,
+        "git_commit": _git_commit(),
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "warnings": warnings,
+    }
+
+
+def write(
+    config: TrainConfig,
+    record: dict[str, Any],
+    throughput: Throughput,
+    untrained: Verdict,
+    trained: Verdict,
+    best_step: int,
+) -> dict[str, Any]:
+    """Write ``summary.json`` into the run folder and return it."""
+    best = trained.val.points[trained.val.default_at]
+    result = {
+        "steps": config.trainer.max_steps,
+        "best_step": best_step,
+        "images_seen": 2 * config.data.batch_size * config.trainer.max_steps,
+        "training_seconds": round(throughput.seconds, 1),
+        "images_per_second": round(throughput.images_per_second, 2),
+        "data_wait_share": round(throughput.data_wait_share, 4),
+        "threshold": best.threshold,
+        **trained.as_dict(),
+        "untrained": untrained.as_dict(),
+        **record,
+    }
+    path = Path(config.run_dir) / FILE
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def table(untrained: Verdict, trained: Verdict) -> Table:
+    """Before and after training, a row per family of edits."""
+    point = trained.val.points[trained.val.default_at]
+    title = f"Test images; threshold {point.threshold:.3f} chosen on validation for {trained.val.default_at}"
+    drawn = Table(title=title, title_justify="left")
+    drawn.add_column("edit")
+    for column in ("AP", "recall", "precision"):
+        drawn.add_column(f"{column}\nbefore", justify="right")
+        drawn.add_column(f"{column}\nafter", justify="right")
+    for old, new in zip(untrained.rows, trained.rows, strict=True):
+        if new.family == "all":
+            drawn.add_section()
+        cells = [
+            f"{value:.3f}"
+            for pair in (
+                (old.average_precision, new.average_precision),
+                (old.recall, new.recall),
+                (old.precision, new.precision),
+            )
+            for value in pair
+        ]
+        drawn.add_row(new.family, *cells)
+    return drawn
+
+
+def next_commands(run_dir: Path) -> str:
+    """What to type next."""
+    return (
+        "next:\n"
+        f"  neardup compare A.jpg B.jpg --bundle {run_dir / 'bundle'}\n"
+        f"  python eval.py bundle={run_dir / 'bundle'}"
+    )
+
+
+def _git_commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip()

@@ -1,0 +1,86 @@
+"""How fast a run is, whether it waits for data, and when it will be done."""
+
+import time
+from contextlib import ExitStack
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from neardup.progress import progress
+
+
+class Throughput(Callback):
+    """Times training steps, validation left out, and shows the progress bar.
+
+    Attributes:
+        images: images seen by this process, two a pair.
+        seconds: spent in steps and waiting for data.
+        waited: seconds of these spent waiting for data.
+    """
+
+    def __init__(self, max_steps: int) -> None:
+        self.max_steps = max_steps
+        self.images = 0
+        self.seconds = 0.0
+        self.waited = 0.0
+        self._bar = ExitStack()
+
+    @property
+    def images_per_second(self) -> float:
+        """Of this process."""
+        return self.images / self.seconds if self.seconds else 0.0
+
+    @property
+    def data_wait_share(self) -> float:
+        """Share of the time spent waiting for data, in [0, 1]."""
+        return self.waited / self.seconds if self.seconds else 0.0
+
+    def state_dict(self) -> dict[str, float]:
+        """So that a resumed run adds to what was counted before."""
+        return {"images": self.images, "seconds": self.seconds, "waited": self.waited}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore."""
+        self.images = int(state_dict["images"])
+        self.seconds, self.waited = state_dict["seconds"], state_dict["waited"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the bar."""
+        left = self.max_steps - trainer.global_step
+        self._advance = self._bar.enter_context(
+            progress("training", left, unit="steps", show=trainer.is_global_zero)
+        )
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of a round."""
+        self._last = time.perf_counter()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """The batch is here: the wait is over."""
+        self._began = time.perf_counter()
+        self.waited += self._began - self._last
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count the step."""
+        float(outputs["loss"])  # a GPU's step is over only when its result is here
+        now = time.perf_counter()
+        self.seconds += now - self._last
+        self.images += 2 * len(batch["anchor"])
+        self._last = now
+        self._advance(1)
+        pl_module.log("speed/images_per_second", self.images_per_second)
+        pl_module.log("speed/data_wait_share", self.data_wait_share)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Close the bar."""
+        self._bar.close()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Close the bar."""
+        self._bar.close()

@@ -1,0 +1,39 @@
+"""Validation at the end of each round, over all scores at once.
+
+The set is small, so every process embeds the whole of it: nothing is gathered, nothing padded, and
+all processes hold the same figures.
+"""
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+
+from neardup.training.embed import TorchEmbedder
+from neardup.training.verdict import Images, measure
+
+
+class Validation(Callback):
+    """Logs ``val/*`` from the edits of the validation images against their originals."""
+
+    def __init__(self, images: Images, image_size: int, *, console: Console) -> None:
+        self.images = images
+        self.image_size = image_size
+        self.console = console
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Measure and log."""
+        measured = measure(
+            self.images, TorchEmbedder(pl_module.encoder, self.image_size), name="validation"
+        )
+        figures = {
+            "val/average_precision": measured.average_precision,
+            "val/recall_at_p99": measured.points["precision=0.99"].recall,
+            "val/threshold_f1": measured.points["f1"].threshold,
+        }
+        pl_module.log_dict(figures, rank_zero_only=False)
+        self.latest = measured
+        if trainer.is_global_zero:
+            self.console.print(
+                f"step {trainer.global_step:>6}  validation: average precision"
+                f" {figures['val/average_precision']:.3f}, recall at 99 % precision"
+                f" {figures['val/recall_at_p99']:.3f}"
+            )

@@ -1,0 +1,172 @@
+"""Where an encoder's first weights come from: timm's hub, a file, a bundle, or nothing.
+
+Pickles are read with ``weights_only=True``, so a file from a stranger cannot run code.
+"""
+
+import logging
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from neardup.errors import ConfigError
+from neardup.training.config import EncoderConfig
+from neardup.training.encoder import Encoder
+
+log = logging.getLogger(__name__)
+
+HUB_SECONDS = 4.0
+_ALTERNATIVES = (
+    "encoder.weights=random trains from nothing; encoder.weights=PATH takes a neardup bundle or"
+    " checkpoint, a .safetensors file, or the .torchvision.pt weights that SSCD publishes"
+)
+
+
+def initial_encoder(config: EncoderConfig) -> tuple[Encoder, str]:
+    """Build the encoder and give it its first weights.
+
+    Returns:
+        The encoder and where its weights came from, in words for the record.
+
+    Raises:
+        ConfigError: naming ``encoder.weights`` and what else could be done.
+    """
+    match config.weights:
+        case "random":
+            return Encoder(config), "random"
+        case "imagenet":
+            return _from_hub(config), f"imagenet ({config.backbone}, timm)"
+        case "auto":
+            try:
+                return _from_hub(config), f"imagenet ({config.backbone}, timm)"
+            except ConfigError as error:
+                log.warning("STARTING FROM RANDOM WEIGHTS. %s", error)
+                return Encoder(config), "random (encoder.weights=auto found no ImageNet weights)"
+        case path:
+            encoder = Encoder(config)
+            load_weights(encoder, Path(path).expanduser())
+            return encoder, f"file {Path(path).name}"
+
+
+def load_weights(encoder: Encoder, path: Path) -> None:
+    """Load a file or bundle into an encoder of the same shape, in place.
+
+    A file that holds only the backbone leaves the projection as it is, and says so.
+
+    Raises:
+        ConfigError: missing, unreadable, or made for another architecture.
+    """
+    state = _map_names(_read_state(path))
+    if not any(name.startswith("backbone.") for name in state):
+        log.warning("%s holds a backbone only: the projection starts from random weights", path)
+        heads = {"fc", "classifier", "head"}
+        kept = {k: v for k, v in state.items() if k.split(".")[0] not in heads}
+        state = {f"backbone.{k}": v for k, v in kept.items()}
+        state |= {k: v for k, v in encoder.state_dict().items() if k.startswith("project.")}
+    own = encoder.state_dict()
+    state = {"mean": own["mean"], "std": own["std"], **state}
+    problems = [
+        *(f"lacks {k}" for k in own.keys() - state.keys() if not k.endswith("num_batches_tracked")),
+        *(f"has the unknown {k}" for k in state.keys() - own.keys()),
+        *(
+            f"has {k} of shape {tuple(state[k].shape)}, not {tuple(own[k].shape)}"
+            for k in state.keys() & own.keys()
+            if state[k].shape != own[k].shape
+        ),
+    ]
+    if problems:
+        raise ConfigError(
+            f"encoder.weights={path}: not an encoder with this backbone and embedding size:"
+            f" it {sorted(problems)[0]} ({len(problems)} differences);"
+            " set encoder.backbone and encoder.embedding_size to those it was made with"
+        )
+    encoder.load_state_dict({**own, **state})
+
+
+def _read_state(path: Path) -> Mapping[str, Tensor]:
+    if path.is_dir():
+        path = path / "encoder.safetensors"
+    if not path.is_file():
+        raise ConfigError(f"encoder.weights={path}: no such file. {_ALTERNATIVES}")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # each format's reader has its own errors
+        raise ConfigError(
+            f"encoder.weights={path}: cannot be read as weights"
+            f" ({type(error).__name__}: {str(error).splitlines()[0]})"
+        ) from error
+    return loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
+
+
+def _map_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names as in :class:`Encoder`, from our checkpoints (``encoder.``) and SSCD's files."""
+    if any(name.startswith("encoder.") for name in state):
+        own = {k: v for k, v in state.items() if k.startswith("encoder.")}
+        return {k.removeprefix("encoder."): v for k, v in own.items()}
+    sscd = {"backbone.fc.": "project.", "embeddings.1.": "project."}  # torchvision, classy_vision
+    for theirs, ours in sscd.items():
+        state = {k.replace(theirs, ours): v for k, v in state.items()}
+    return dict(state)
+
+
+def _from_hub(config: EncoderConfig) -> Encoder:
+    published = timm.get_pretrained_cfg(config.backbone) if timm.is_model(config.backbone) else None
+    if published is not None and not published.has_weights:
+        raise ConfigError(
+            f"encoder.weights={config.weights}: nobody publishes weights for {config.backbone}."
+            f" {_ALTERNATIVES}"
+        )
+    if published is not None and not _cached(published.hf_hub_id) and not hub_answers():
+        raise ConfigError(
+            f"encoder.weights={config.weights}: the weights of {config.backbone} are not on this"
+            f" machine and the model hub does not answer. {_ALTERNATIVES}"
+        )
+    try:
+        return Encoder(config, pretrained=True)
+    except OSError as error:  # what requests, urllib and the hub client raise without a network
+        raise ConfigError(
+            f"encoder.weights={config.weights}: fetching {config.backbone} failed"
+            f" ({str(error).splitlines()[0]}). {_ALTERNATIVES}"
+        ) from error
+
+
+def _cached(hub_id: str | None) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    names = ("model.safetensors", "pytorch_model.bin")
+    return bool(hub_id) and any(
+        isinstance(try_to_load_from_cache(hub_id, name), str) for name in names
+    )
+
+
+def hub_answers() -> bool:
+    """Whether the model hub can be reached, decided within :data:`HUB_SECONDS`.
+
+    timm alone retries for most of a minute before it fails.
+    """
+    from huggingface_hub.constants import ENDPOINT, HF_HUB_OFFLINE
+
+    answered = threading.Event()
+
+    def probe() -> None:
+        try:
+            request = urllib.request.Request(ENDPOINT, method="HEAD")
+            urllib.request.urlopen(request, timeout=HUB_SECONDS).close()
+        except urllib.error.HTTPError:
+            pass  # it answered
+        except OSError:
+            return
+        answered.set()
+
+    if HF_HUB_OFFLINE:
+        return False
+    threading.Thread(target=probe, daemon=True).start()  # a name look-up has no time-out
+    return answered.wait(HUB_SECONDS)
