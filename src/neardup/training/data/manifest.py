@@ -1,0 +1,196 @@
+"""What is in a folder of images: one entry for each readable file, a reason for each other."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from neardup.errors import ImageError, NeardupError
+from neardup.files import content_hash, list_files
+from neardup.images import read_image
+from neardup.progress import progress
+from neardup.training.data.atomic import write_text
+from neardup.training.data.near_copies import difference_hash
+from neardup.training.data.workers import map_unordered, usable_cores
+
+_FORMAT = 1  # of the cache file; also changes when the figures in an entry change meaning
+_SECONDS_BETWEEN_SAVES = 60.0
+_DECODED_SIDE = 64  # px; enough for the figures of an entry
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One readable image file.
+
+    Attributes:
+        path: relative to the scanned folder, with "/" between its parts.
+        bytes, mtime_ns: of the file when it was read.
+        content_hash: SHA-256 of the file's bytes, hexadecimal.
+        width, height: as seen (EXIF orientation applied), pixels.
+        dhash: 64-bit difference hash.
+        contrast: standard deviation of the grey levels, in [0, 127.5]; 0 is a blank picture.
+    """
+
+    path: str
+    bytes: int
+    mtime_ns: int
+    content_hash: str
+    width: int
+    height: int
+    dhash: int
+    contrast: float
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that is not used, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The images of a folder, sorted by path; `skipped` files could not be read."""
+
+    root: Path
+    entries: tuple[Entry, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def scan_folder(
+    root: str | os.PathLike[str],
+    cache_dir: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    show_progress: bool = True,
+) -> Manifest:
+    """Read every file below `root`, whatever it is called, and note what is in it.
+
+    Entries are remembered in `cache_dir`; an entry holds as long as its file keeps its size and
+    modification time. Unreadable files are tried again each time: the cause may be gone.
+
+    Args:
+        workers: processes; None is one for each core.
+
+    Raises:
+        ImageError: there is no folder `root`.
+        NeardupError: `cache_dir` cannot be written.
+    """
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        raise ImageError(str(root), "there is no such folder")
+    skipped: list[Skipped] = []
+    files = list_files(
+        root, on_error=lambda folder, why: skipped.append(Skipped(_relative(folder, root), why))
+    )
+    cache = _cache_file(root, Path(cache_dir).expanduser())
+    remembered = {(e.path, e.bytes, e.mtime_ns): e for e in _load(cache)}
+    known: dict[str, Entry] = {}
+    unread: list[str] = []
+    for file in files:
+        path = _relative(file, root)
+        try:
+            stat = file.stat()
+        except OSError:
+            unread.append(path)  # reading it gives the reason
+            continue
+        if entry := remembered.get((path, stat.st_size, stat.st_mtime_ns)):
+            known[path] = entry
+        else:
+            unread.append(path)
+
+    changed = len(known) != len(remembered)
+    saved = time.monotonic()
+    results = map_unordered(
+        partial(_examine, root),
+        unread,
+        workers=usable_cores() if workers is None else workers,
+        on_crash=lambda path: Skipped(path, "its decoder crashed"),
+    )
+    with progress("Scanning images", len(unread), show=show_progress and bool(unread)) as advance:
+        for _, result in results:
+            if isinstance(result, Skipped):
+                skipped.append(result)
+            else:
+                known[result.path] = result
+                changed = True
+            if changed and time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
+                _save(cache, known.values())
+                saved = time.monotonic()
+            advance(1)
+    if changed:
+        _save(cache, known.values())
+    return Manifest(
+        root=root,
+        entries=tuple(sorted(known.values(), key=lambda e: e.path)),
+        skipped=tuple(sorted(skipped, key=lambda s: s.path)),
+    )
+
+
+def _examine(root: Path, path: str) -> Entry | Skipped:
+    file = root / path
+    try:
+        stat = file.stat()
+        pixels = read_image(file, min_side=_DECODED_SIDE)  # first: fails fast on what is no image
+        width, height = _size(file)
+        return Entry(
+            path=path,
+            bytes=stat.st_size,
+            mtime_ns=stat.st_mtime_ns,
+            content_hash=content_hash(file),
+            width=width,
+            height=height,
+            dhash=difference_hash(pixels),
+            contrast=round(float(np.asarray(Image.fromarray(pixels).convert("L")).std()), 3),
+        )
+    except ImageError as error:
+        return Skipped(path, error.reason)
+    except OSError as error:
+        return Skipped(path, error.strerror or str(error))
+
+
+def _size(file: Path) -> tuple[int, int]:
+    """Width and height after EXIF orientation, from the header of a file that has been read."""
+    with Image.open(file) as image:
+        width, height = image.size
+        try:
+            sideways = image.getexif().get(0x0112, 1) >= 5
+        except Exception:  # damaged EXIF, of which read_image makes nothing either
+            sideways = False
+    return (height, width) if sideways else (width, height)
+
+
+def _relative(file: Path, root: Path) -> str:
+    return file.relative_to(root).as_posix()
+
+
+def _cache_file(root: Path, cache_dir: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
+    return cache_dir / "manifests" / f"{name}.json"
+
+
+def _load(cache: Path) -> list[Entry]:
+    """The remembered entries; none if the file is missing, damaged, or of another version."""
+    try:
+        content = json.loads(cache.read_text("ascii"))
+        return [Entry(*row) for row in content["entries"]] if content["format"] == _FORMAT else []
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+
+
+def _save(cache: Path, entries: Iterable[Entry]) -> None:
+    rows = [astuple(entry) for entry in entries]
+    try:
+        write_text(cache, json.dumps({"format": _FORMAT, "entries": rows}))
+    except OSError as error:
+        raise NeardupError(
+            f"{cache}: cannot be written ({error.strerror or error}); choose another data.cache_dir"
+        ) from error
