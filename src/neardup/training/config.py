@@ -1,8 +1,12 @@
 """Every key of ``train.py``: meaning, unit, range and default. Values live in ``configs/``."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from neardup.setting import setting
+
+CHOSEN_BY_GROUP: Any = "???"
+"""Hydra's mark for a value that must be given; here the config group gives it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -216,10 +220,10 @@ class TrainConfig:
     seed: int = setting(0, "everything random follows from it", low=0)
     run_dir: str = setting("", "where results go")
     resume: str = setting("", "a run folder to go on with")
-    data: DataConfig = field(default_factory=ProceduralConfig)
+    data: DataConfig = CHOSEN_BY_GROUP
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    loss: LossConfig = field(default_factory=NTXentConfig)
+    loss: LossConfig = CHOSEN_BY_GROUP
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)

@@ -53,7 +53,9 @@ def train(config: TrainConfig) -> dict[str, Any]:
         _point_latest_at(run_dir)
         console.print(f"run folder: {run_dir}")
     pl.seed_everything(config.seed, verbose=False)
-    sources = load_sources(config.data, show=first_process)
+    sources = load_sources(
+        config.data, max_zoom=config.augment.max_zoom, run_dir=run_dir, show=first_process
+    )
     encoder, origin = initial_encoder(config.encoder)
     record = summary.provenance(config, origin, sources)
     untrained = _judge(encoder, config, sources) if first_process else None

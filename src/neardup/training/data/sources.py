@@ -1,16 +1,28 @@
 """The source images of a run, in three splits: what the configuration says, as sequences."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neardup.training.config import DataConfig
-from neardup.training.data.procedural import generate
+from neardup.errors import ConfigError
+from neardup.training.config import DataConfig, FolderConfig, ImagenetteConfig, ProceduralConfig
+from neardup.training.data.imagenette import fetch_imagenette
+from neardup.training.data.manifest import scan_folder
+from neardup.training.data.near_copies import near_copy_groups
+from neardup.training.data.pictures import FolderPictures, Pictures, ProceduralPictures
+from neardup.training.data.splits import split, write_splits
+from neardup.training.data.store import cached
 
 Images = Sequence[NDArray[np.uint8]]
+
+EVALUATION_SIDE = 256
+"""Shorter side, in pixels, at which validation and test images are kept: near that of real files,
+so that noise and compression are as strong as they would be on those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +42,85 @@ class Sources:
     record: dict[str, Any]
 
 
-class P:
-    def __init__(s, seed, first, n, size):
-        s.a = (seed, first, n, size)
+def load_sources(
+    config: DataConfig, *, max_zoom: float = 1.5, run_dir: Path | None = None, show: bool = True
+) -> Sources:
+    """Find, split and decode the images.
 
-    def __len__(s):
-        return s.a[2]
+    Args:
+        config: which images.
+        max_zoom: training images are kept large enough to be zoomed by this.
+        run_dir: where ``splits.json`` goes; None writes none.
+        show: show progress.
 
-    def __getitem__(s, i):
-        if i >= s.a[2]:
-            raise IndexError(i)
-        return generate(s.a[0], s.a[1] + i, s.a[3])
-
-
-def load_sources(config: DataConfig, *, show: bool = True) -> Sources:
-    size = round(config.image_size * 1.5)
-    n = config.num_images
-    return Sources(
-        P(0, 1000000, n, size),
-        P(0, 0, config.max_val_images, size),
-        P(0, 100000, config.max_test_images, size),
-        "procedural pictures",
-        {},
+    Raises:
+        NeardupError: naming the key or file and what to do.
+    """
+    side = {
+        "train": math.ceil(config.image_size * max_zoom),
+        "val": EVALUATION_SIDE,
+        "test": EVALUATION_SIDE,
+    }
+    match config:
+        case ProceduralConfig():
+            pictures, name, record = _procedural(config, side)
+        case ImagenetteConfig():
+            fetch_imagenette(Path(config.root).expanduser())
+            pictures, name, record = _folder(config, side, run_dir, show)
+        case FolderConfig():
+            pictures, name, record = _folder(config, side, run_dir, show)
+        case _:
+            raise TypeError(f"no images for {type(config).__name__}")
+    train, val, test = (
+        cached(pictures[part], config.cache, config.cache_dir, show_progress=show)
+        for part in ("train", "val", "test")
     )
+    record |= {"train": len(train), "val": len(val), "test": len(test)}
+    return Sources(train, val, test, name, record)
+
+
+_Found = tuple[dict[str, Pictures], str, dict[str, Any]]
+
+
+def _procedural(config: ProceduralConfig, side: dict[str, int]) -> _Found:
+    """Validation and test come from other generator seeds than any training run uses."""
+    counts = {
+        "train": config.num_images,
+        "val": config.max_val_images,
+        "test": config.max_test_images,
+    }
+    seeds = {"train": config.generator_seed, "val": 2**31, "test": 2**31 + 1}
+    pictures: dict[str, Pictures] = {
+        part: ProceduralPictures(seeds[part], count, side[part]) for part, count in counts.items()
+    }
+    return pictures, "procedural pictures", {}
+
+
+def _folder(
+    config: FolderConfig, side: dict[str, int], run_dir: Path | None, show: bool
+) -> _Found:
+    root = Path(config.root).expanduser()
+    if not root.is_dir():
+        raise ConfigError(f"data.root={config.root}: no such folder; name a folder of images")
+    manifest = scan_folder(root, config.cache_dir, show_progress=show)
+    groups = near_copy_groups(manifest, radius=config.near_copy_radius)
+    splits = split(manifest, groups, val=config.val_fraction, test=config.test_fraction)
+    if run_dir is not None:
+        write_splits(run_dir / "splits.json", manifest, splits)
+    chosen = {
+        "train": splits.train,
+        "val": splits.val[: config.max_val_images],
+        "test": splits.test[: config.max_test_images],
+    }
+    pictures: dict[str, Pictures] = {
+        part: FolderPictures.of(manifest, indices, short_side=side[part])
+        for part, indices in chosen.items()
+    }
+    record = {
+        "root": str(root.resolve()),
+        "files": len(manifest.entries) + len(manifest.skipped),
+        "skipped": len(manifest.skipped) + len(splits.blank),
+        "near_copies_left_out": len(splits.near_copies),
+    }
+    return pictures, f"the images in {root.name}", record
+

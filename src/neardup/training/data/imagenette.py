@@ -1,0 +1,27 @@
+"""Imagenette, through torchvision's downloader."""
+
+from pathlib import Path
+
+from neardup.errors import ConfigError
+
+_FOLDER = "imagenette2-320"
+
+
+def fetch_imagenette(root: Path) -> None:
+    """Have Imagenette (320 px) below ``root``, downloading it once.
+
+    Raises:
+        ConfigError: it is not there and cannot be fetched.
+    """
+    if (root / _FOLDER).is_dir():
+        return
+    from torchvision.datasets import Imagenette
+
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        Imagenette(root, split="train", size="320px", download=True)
+    except (OSError, RuntimeError) as error:  # no network, or a broken archive
+        raise ConfigError(
+            f"data=imagenette: cannot be downloaded to {root} ({error}); without a network use"
+            " data=procedural (needs no files) or data=folder data.root=YOUR_IMAGES"
+        ) from error
