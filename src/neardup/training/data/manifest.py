@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+import warnings
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from functools import partial
@@ -13,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from neardup.errors import ImageError, NeardupError
-from neardup.files import content_hash, list_files
+from neardup.files import content_hash, list_files, os_reason
 from neardup.images import read_image
 from neardup.progress import progress
 from neardup.training.data.atomic import write_text
@@ -138,8 +139,8 @@ def scan_folder(
 def _examine(root: Path, path: str) -> Entry | Skipped:
     file = root / path
     try:
-        stat = file.stat()
-        pixels = read_image(file, min_side=_DECODED_SIDE)  # first: fails fast on what is no image
+        stat = file.stat()  # before reading: a later change must not pass for what was read
+        pixels = read_image(file, min_side=_DECODED_SIDE)  # before hashing: fails fast
         width, height = _size(file)
         return Entry(
             path=path,
@@ -154,12 +155,14 @@ def _examine(root: Path, path: str) -> Entry | Skipped:
     except ImageError as error:
         return Skipped(path, error.reason)
     except OSError as error:
-        return Skipped(path, error.strerror or str(error))
+        return Skipped(path, os_reason(error))
+    except Exception as error:  # one odd file must not end the scan of all the others
+        return Skipped(path, f"damaged: {str(error) or type(error).__name__}")
 
 
 def _size(file: Path) -> tuple[int, int]:
     """Width and height after EXIF orientation, from the header of a file that has been read."""
-    with Image.open(file) as image:
+    with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
         width, height = image.size
         try:
             sideways = image.getexif().get(0x0112, 1) >= 5

@@ -12,7 +12,7 @@ from neardup.training.data.procedural.noise import grain
 from neardup.training.data.procedural.palette import Float, draw_palette
 
 _TILE = 96  # side of a texture, px
-_TEXTURES = 3
+_TEXTURES = 2
 
 
 def _outlines(rng: np.random.Generator, height: int, width: int) -> tuple[Float, Float]:
@@ -66,7 +66,7 @@ def dead_leaves(rng: np.random.Generator, height: int, width: int) -> NDArray[np
     leaves = np.asarray(canvas)
 
     colours = draw_palette(rng).colours(rng, count + 1)
-    borders_smooth = Image.fromarray(colours.astype(np.uint8)[leaves]).reduce(2)
+    borders_smooth = Image.fromarray(colours.astype(np.uint8).take(leaves, axis=0)).reduce(2)
     picture = np.asarray(borders_smooth).astype(np.float32)
 
     leaves = leaves[::2, ::2]
@@ -74,14 +74,15 @@ def dead_leaves(rng: np.random.Generator, height: int, width: int) -> NDArray[np
     within = (rows % _TILE) * _TILE + columns % _TILE
     tiles = _tiles(rng)
     offset = rng.integers(0, len(tiles), count + 1, dtype=np.int32)
-    texture = tiles[(within + offset[leaves]) % len(tiles)]
+    texture = tiles.take((within + offset.take(leaves)) % len(tiles))
     strength = rng.gamma(2.0, rng.uniform(4, 14), count + 1).astype(np.float32)
 
     slope = rng.normal(0, rng.uniform(10, 60), (count + 1, 2)) / min(height, width)
     slope = slope.astype(np.float32)
     middle = np.concatenate([[[width, height]], centres]) / 2
     level = -(slope * middle).sum(axis=1).astype(np.float32)
-    shading = slope[leaves, 0] * columns + slope[leaves, 1] * rows + level[leaves]
-    shading += texture * strength[leaves]
+    across, down = np.ascontiguousarray(slope.T)
+    shading = across.take(leaves) * columns + down.take(leaves) * rows + level.take(leaves)
+    shading += texture * strength.take(leaves)
     picture += shading[..., None]
     return picture

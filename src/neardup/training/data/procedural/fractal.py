@@ -39,9 +39,9 @@ def _attractor(rng: np.random.Generator) -> tuple[Float, NDArray[np.int64]]:
     walkers = rng.standard_normal((_WALKERS, 2), dtype=np.float32)
     flat = matrices.reshape(-1, 4)
     for step in range(_STEPS):
-        a = flat[chosen[step]]
+        a = flat.take(chosen[step], axis=0)
         x, y = walkers[:, 0], walkers[:, 1]
-        walkers = shifts[chosen[step]]
+        walkers = shifts.take(chosen[step], axis=0)
         walkers[:, 0] += a[:, 0] * x + a[:, 1] * y
         walkers[:, 1] += a[:, 2] * x + a[:, 3] * y
         points[step] = walkers
@@ -69,7 +69,7 @@ def fractal(rng: np.random.Generator, height: int, width: int) -> NDArray[np.flo
     last = np.zeros(height * width, np.int64)
     last[cell] = maps[inside]
     palette = draw_palette(rng)
-    tint = palette.colours(rng, 5)[last].reshape(height, width, 3)
+    tint = palette.colours(rng, 5).take(last, axis=0).reshape(height, width, 3)
     glow = np.log1p(hits) * np.float32(rng.uniform(-25, 25))
     ground = draw_palette(rng).paint(grain(rng, height, width, 3))
     return np.asarray(ground + opacity * (tint + glow - ground), np.float32)

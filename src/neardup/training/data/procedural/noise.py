@@ -63,7 +63,7 @@ def _bend(rng: np.random.Generator, field: Float) -> Float:
     )
     rows = (np.arange(height, dtype=np.float32)[:, None] + down).astype(np.int32) % height
     columns = (np.arange(width, dtype=np.float32) + across).astype(np.int32) % width
-    bent: Float = field.reshape(height * width, -1)[rows * width + columns]
+    bent: Float = field.reshape(height * width, -1).take(rows * width + columns, axis=0)
     return bent
 
 
