@@ -22,7 +22,8 @@ from neardup.progress import progress
 class Pictures(Protocol):
     """N pictures with names; ``load(i)`` gives (H, W, 3) uint8 or raises ImageError."""
 
-    names: Sequence[str]
+    @property
+    def names(self) -> Sequence[str]: ...
 
     def load(self, index: int) -> Pixels: ...
 

@@ -1,10 +1,11 @@
 """Protocol ``groups``: real copies, listed in a CSV file of pictures and their groups."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neardup.errors import ConfigError
 from neardup.evaluation.label_files import inside, read_rows
@@ -80,16 +81,20 @@ def _make_task(labels: _Labels, kept: Ids) -> Task:
     group = _numbers([labels.groups[i] for i in kept])
     named = [labels.classes[i] for i in kept]
     classes = np.where(np.array([not name for name in named]), -1, _numbers(named))
-    same = np.equal.outer(group, group)
-    np.fill_diagonal(same, False)
-    ignored = _ignored([labels.ignored[i] for i in kept], [labels.groups[i] for i in kept])
+    ignored = _ignored_pairs([labels.ignored[i] for i in kept], [labels.groups[i] for i in kept])
+    copies = _pairs(
+        (int(a), int(b))
+        for number in np.unique(group)
+        for a, b in permutations(np.flatnonzero(group == number), 2)
+        if (int(a), int(b)) not in ignored
+    )
     names = tuple(labels.names[i] for i in kept)
     return Task(
         query_names=names,
         reference_names=names,
         query_source=group,
         reference_source=group,
-        positive=_pairs(same & ~ignored),
+        positive=copies,
         ignored=_pairs(ignored),
         query_family=np.zeros(len(kept), dtype=np.int64),
         families=("real copies",),
@@ -99,19 +104,19 @@ def _make_task(labels: _Labels, kept: Ids) -> Task:
     )
 
 
-def _ignored(ignores: list[set[str]], groups: list[str]) -> NDArray[np.bool_]:
-    result = np.zeros((len(groups), len(groups)), dtype=bool)
-    for row, names in enumerate(ignores):
-        if names:
-            result[row] = [_ALL in names or group in names for group in groups]
-    result |= result.T
-    np.fill_diagonal(result, False)
-    return result
+def _ignored_pairs(ignores: list[set[str]], groups: list[str]) -> set[tuple[int, int]]:
+    """Both directions of every pair that counts nowhere."""
+    pairs = set()
+    for a, names in enumerate(ignores):
+        for b, group in enumerate(groups) if names else ():
+            if a != b and (_ALL in names or group in names):
+                pairs |= {(a, b), (b, a)}
+    return pairs
 
 
 def _numbers(names: list[str]) -> Ids:
     return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
-def _pairs(matrix: NDArray[np.bool_]) -> PairList:
-    return np.argwhere(matrix).astype(np.int64)
+def _pairs(pairs: Iterable[tuple[int, int]]) -> PairList:
+    return np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)

@@ -1,0 +1,158 @@
+"""Error bars: the sources are drawn again with replacement, and all their pairs with them.
+
+Pairs that share a picture are not independent, so resampling pairs would make the bars far too
+short. A pair counts as often as its two sources were drawn together (the pigeonhole bootstrap,
+Owen 2007): the product of both counts, or the count itself for a pair within one source.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neardup.evaluation.curve import false_positives_at_positives
+from neardup.evaluation.ranking import query_average_precision, query_rank_1
+from neardup.evaluation.scoring import PairScores
+from neardup.evaluation.task import Ids, PairList, Task
+
+Weights = NDArray[np.float64]
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Resampler:
+    """Draws of the S sources of a task and what they make a pair count.
+
+    Attributes:
+        query, reference: (Q,) and (R,) int64 position of the picture's source in the draw.
+        sources: S.
+    """
+
+    query: Ids
+    reference: Ids
+    sources: int
+
+    @classmethod
+    def of(cls, task: Task) -> "Resampler":
+        known = task.sources
+        return cls(
+            np.searchsorted(known, task.query_source),
+            np.searchsorted(known, task.reference_source),
+            len(known),
+        )
+
+    def draws(self, count: int, *, seed: int) -> Iterator[Weights]:
+        """``count`` times how often each source was drawn, (S,) float64."""
+        rng = np.random.default_rng(seed)
+        even = np.full(self.sources, 1 / self.sources)
+        for _ in range(count):
+            yield rng.multinomial(self.sources, even).astype(np.float64)
+
+    def of_pairs(self, drawn: Weights, pairs: PairList) -> Weights:
+        """(P,) float64: how often each pair counts."""
+        a, b = self.query[pairs[:, 0]], self.reference[pairs[:, 1]]
+        return np.where(a == b, drawn[a], drawn[a] * drawn[b])
+
+    def of_all_negatives(self, drawn: Weights, task: Task) -> float:
+        """The total of the weights of all negative pairs, without listing them."""
+        in_query = np.bincount(self.query, minlength=self.sources)
+        in_reference = np.bincount(self.reference, minlength=self.sources)
+        within = float(np.sum(drawn * in_query * in_reference))
+        across = float((drawn @ in_query) * (drawn @ in_reference))
+        across -= float(np.sum(drawn**2 * in_query * in_reference))
+        if task.same_set:
+            itself = float(np.sum(drawn * in_query))
+            taken_out = self.of_pairs(drawn, np.concatenate([task.positive, task.ignored])).sum()
+            return (within - itself + across - float(taken_out)) / 2
+        taken_out = self.of_pairs(drawn, np.concatenate([task.positive, task.ignored])).sum()
+        return within + across - float(taken_out)
+
+
+def intervals(
+    task: Task,
+    scores: PairScores,
+    *,
+    threshold: float | None,
+    precisions: tuple[float, ...],
+    draws: int,
+    seed: int,
+) -> dict[str, tuple[float, float]]:
+    """95 % intervals of the headline figures.
+
+    Args:
+        task, scores: what was measured.
+        threshold: where ``precision`` and ``recall`` are taken.
+        precisions: targets of ``recall_at_precision=...``.
+        draws: how many times the sources are drawn.
+        seed: of the draws.
+
+    Returns:
+        Figure name to (low, high); empty when there are fewer than 5 sources to draw from.
+    """
+    if len(task.positive_sources) < 5 or draws < 1:
+        return {}
+    resampler = Resampler.of(task)
+    prepared = _Prepared(task, scores, resampler, threshold, precisions)
+    results = [prepared.figures(drawn) for drawn in resampler.draws(draws, seed=seed)]
+    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    return {
+        name: (float(low), float(high))
+        for name in results[0]
+        for low, high in [np.nanquantile([r[name] for r in results], tails)]
+    }
+
+
+class _Prepared:
+    """Everything that does not change from draw to draw."""
+
+    def __init__(
+        self,
+        task: Task,
+        scores: PairScores,
+        resampler: Resampler,
+        threshold: float | None,
+        precisions: tuple[float, ...],
+    ) -> None:
+        self.task, self.resampler, self.precisions = task, resampler, precisions
+        order = np.argsort(scores.positive_distance, kind="stable")
+        self.positive, distance = scores.positive[order], scores.positive_distance[order]
+        self.last_equal = np.searchsorted(distance, distance, side="right") - 1
+        self.near = scores.near
+        self.closer = np.searchsorted(scores.near_distance, distance, side="right")
+        _, _, most = false_positives_at_positives(scores)
+        self.beyond = np.where(distance > scores.complete_to, most, 0)
+        self.negatives = max(scores.negatives, 1)
+        limit = np.float32(-1 if threshold is None else threshold)
+        self.found = int(np.searchsorted(distance, limit, side="right"))
+        self.false = int(np.searchsorted(scores.near_distance, limit, side="right"))
+        self.exact_at_threshold = threshold is None or threshold <= scores.complete_to
+        self.ap_query, self.ap = query_average_precision(scores)
+        self.rank_query, self.rank = query_rank_1(scores)
+
+    def figures(self, drawn: Weights) -> dict[str, float]:
+        found = np.cumsum(self.resampler.of_pairs(drawn, self.positive))
+        false = np.concatenate([[0.0], np.cumsum(self.resampler.of_pairs(drawn, self.near))])
+        average = self.resampler.of_all_negatives(drawn, self.task) / self.negatives
+        true_at, total = found[self.last_equal], max(float(found[-1]), 1e-12)
+        false_at = np.where(self.beyond > 0, self.beyond * average, false[self.closer])
+        precision = true_at / np.maximum(true_at + false_at, 1e-12)
+        step = np.diff(found, prepend=0.0)
+        figures = {"average_precision": float(np.sum(step * precision) / total)}
+        for target in self.precisions:
+            reached = (precision >= target) & (true_at > 0)
+            figures[f"recall_at_precision={target:g}"] = float(
+                np.max(true_at[reached], initial=0.0) / total
+            )
+        true_below = float(found[self.found - 1]) if self.found else 0.0
+        figures["recall"] = true_below / total
+        if self.exact_at_threshold:
+            called = true_below + float(false[self.false])
+            figures["precision"] = true_below / called if called else 1.0
+        figures["mean_average_precision"] = self._mean(drawn, self.ap_query, self.ap)
+        figures["rank_1"] = self._mean(drawn, self.rank_query, self.rank.astype(np.float64))
+        return figures
+
+    def _mean(self, drawn: Weights, queries: Ids, values: NDArray[np.float64]) -> float:
+        weight = drawn[self.resampler.query[queries]]
+        return float(np.sum(weight * values) / max(float(weight.sum()), 1e-12))

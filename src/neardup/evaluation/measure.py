@@ -1,0 +1,175 @@
+"""One method on one task: scored whole, and in the half to choose on and the half to test on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neardup.bundle import OperatingPoint
+from neardup.evaluation import curve
+from neardup.evaluation.method import Method
+from neardup.evaluation.metrics import Sweep, max_f1, recall_at_precision
+from neardup.evaluation.ranking import isc_of_scores, query_average_precision, query_rank_1
+from neardup.evaluation.scoring import PairScores, score
+from neardup.evaluation.task import Ids, Task
+
+PRECISIONS = (0.9, 0.99, 0.999)
+_FEWEST_SOURCES = 12
+"""Sources with duplicates below which halves would tell nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A task, its distances, and where its pictures stand in the whole.
+
+    Attributes:
+        task, scores: what was compared.
+        queries, references: (Q',) and (R',) int64 indices in the whole task.
+    """
+
+    task: Task
+    scores: PairScores
+    queries: Ids
+    references: Ids
+
+    @property
+    def sweep(self) -> Sweep:
+        return curve.sweep_scores(self.scores)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One method's distances.
+
+    Attributes:
+        method: which.
+        whole: all pairs.
+        choice, test: pairs within one half of the sources each; both the whole if not halved.
+        halved: whether they are halves.
+    """
+
+    method: Method
+    whole: Part
+    choice: Part
+    test: Part
+    halved: bool
+
+
+def can_halve(task: Task) -> bool:
+    """Whether there are sources enough to choose on one half and test on the other."""
+    return len(task.positive_sources) >= _FEWEST_SOURCES
+
+
+def measure(
+    method: Method,
+    task: Task,
+    queries: NDArray[np.float32],
+    references: NDArray[np.float32],
+    halves: tuple[Ids, Ids] | None,
+    *,
+    show_progress: bool = False,
+) -> Measured:
+    """Score the task by one method; ``halves`` are the sources to choose on and to test on."""
+
+    def part(kept: tuple[Task, Ids, Ids]) -> Part:
+        sub, rows, columns = kept
+        scores = score(
+            sub,
+            queries[rows],
+            references[columns],
+            method.distances,
+            method.scale,
+            show_progress=show_progress,
+        )
+        return Part(task=sub, scores=scores, queries=rows, references=columns)
+
+    whole = part((task, np.arange(len(queries)), np.arange(len(references))))
+    if halves is None:
+        return Measured(method=method, whole=whole, choice=whole, test=whole, halved=False)
+    choice, test = (part(task.of_sources(half)) for half in halves)
+    return Measured(method=method, whole=whole, choice=choice, test=test, halved=True)
+
+
+def operating_points(measured: Measured, targets: tuple[float, ...]) -> dict[str, OperatingPoint]:
+    """Thresholds chosen on the one half, precision and recall on the other; by name."""
+    swept = measured.choice.sweep
+    chosen = {"f1": max_f1(swept)}
+    chosen |= {f"precision={t:g}": recall_at_precision(swept, t) for t in sorted(set(targets))}
+    return {name: tested(measured, point.threshold) for name, point in chosen.items()}
+
+
+def tested(measured: Measured, threshold: float | None) -> OperatingPoint:
+    """A threshold with the precision and recall it has on the test half."""
+    precision, recall = curve.at(measured.test.scores, threshold)
+    return OperatingPoint(threshold=threshold, precision=precision, recall=recall, measured_on="")
+
+
+def headline(part: Part) -> dict[str, float | None]:
+    """The figures that need no chosen threshold, over all the pairs of a part."""
+    swept = part.sweep
+    isc = isc_of_scores(part.scores)
+    low, high = curve.average_precision_bounds(part.scores)
+    figures: dict[str, float | None] = {
+        "average_precision": low,
+        "average_precision_upper_bound": high,
+        "roc_area": curve.roc_area_bounds(part.scores)[0],
+        "micro_average_precision_isc2021": isc.micro_average_precision,
+        "recall_at_p90_isc2021": isc.recall_at_p90,
+        "mean_average_precision": float(np.mean(query_average_precision(part.scores)[1])),
+        "rank_1": float(np.mean(query_rank_1(part.scores)[1])),
+    }
+    for target in PRECISIONS:
+        figures[f"recall_at_precision={target:g}"] = recall_at_precision(swept, target).recall
+    return figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindRow:
+    """One kind of copies at a threshold, each against all references of the part.
+
+    Attributes:
+        family: the kind.
+        queries: how many.
+        average_precision, rank_1, recall, precision: in [0, 1].
+    """
+
+    family: str
+    queries: int
+    average_precision: float
+    rank_1: float
+    recall: float
+    precision: float
+
+
+def by_family(
+    measured: Measured,
+    queries: NDArray[np.float32],
+    references: NDArray[np.float32],
+    threshold: float | None,
+) -> list[KindRow]:
+    """One row per family of the test half; ``queries`` and ``references`` of the whole task."""
+    part = measured.test
+    rows = []
+    for family, name in enumerate(part.task.families):
+        sub, kept, _ = part.task.of_family(family)
+        if not len(sub.positive):
+            continue
+        scores = score(
+            sub,
+            queries[part.queries[kept]],
+            references[part.references],
+            measured.method.distances,
+            measured.method.scale,
+        )
+        precision, recall = curve.at(scores, threshold)
+        rows.append(
+            KindRow(
+                family=name,
+                queries=len(kept),
+                average_precision=curve.average_precision_bounds(scores)[0],
+                rank_1=float(np.mean(query_rank_1(scores)[1])),
+                recall=recall,
+                precision=precision,
+            )
+        )
+    return rows

@@ -1,0 +1,120 @@
+"""How far a picture may be changed and still be found: recall by kind of change and strength."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neardup.distance import l2
+from neardup.errors import ImageError
+from neardup.evaluation.edit_random import Pixels
+from neardup.evaluation.edits import Edit
+from neardup.evaluation.method import Method
+from neardup.evaluation.plan import Pictures
+from neardup.evaluation.synthetic import edit_image
+from neardup.progress import progress
+
+LADDER: dict[str, tuple[float, ...]] = {
+    "brightness": (0.1, 0.2, 0.4, 0.8, 1.5, 3.0),
+    "contrast": (0.1, 0.2, 0.4, 0.8, 1.5, 3.0),
+    "saturation": (0.1, 0.2, 0.4, 0.8, 1.5, 3.0),
+    "hue": (9, 18, 36, 60, 90, 180),
+    "zoom": (1.0, 1.2, 1.5, 2.0, 2.5, 3.0),
+    "salt_and_pepper": (0.01, 0.03, 0.06, 0.12, 0.25, 0.5),
+    "gaussian_noise": (5, 10, 20, 40, 60, 80),
+    "jpeg": (80, 50, 30, 20, 10, 5),
+    "blur": (0.5, 1, 2, 3, 5, 8),
+    "grayscale": (0.2, 0.4, 0.6, 0.8, 0.9, 1.0),
+    "rotation": (2, 5, 10, 20, 45, 90),
+    "mirror": (1,),
+    "aspect": (1.05, 1.15, 1.35, 1.6, 2.0, 3.0),
+    "border": (0.02, 0.05, 0.1, 0.15, 0.25, 0.4),
+    "caption": (0.05, 0.1, 0.15, 0.25, 0.35, 0.5),
+    "downscale": (1.5, 2, 4, 8, 12, 16),
+}
+"""Severities of each family, mild to harsh, in the family's unit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One kind of change at one strength.
+
+    Attributes:
+        family, severity: the edit.
+        recall: share of the pictures within the threshold of their edit, in [0, 1].
+        median_distance: of the edits to their originals, L2.
+        beyond_training: the training showed no such change, or only milder ones; None: not known.
+    """
+
+    family: str
+    severity: float
+    recall: float
+    median_distance: float
+    beyond_training: bool | None
+
+
+def measure(
+    pictures: Pictures,
+    chosen: Sequence[int],
+    method: Method,
+    threshold: float,
+    *,
+    trained_to: Mapping[str, float] | None,
+    seed: int,
+    batch_size: int,
+    show_progress: bool = False,
+) -> list[Cell]:
+    """Recall of every family and severity of :data:`LADDER`.
+
+    Args:
+        pictures: where the originals come from.
+        chosen: which of them; those that cannot be read are left out.
+        method: an encoder.
+        threshold: L2.
+        trained_to: harshest severity of each family that the training showed; a family that is
+            not in it was not shown. None: not known.
+        seed: of the edits.
+        batch_size: pictures encoded at once.
+        show_progress: on stderr.
+    """
+    edits = [Edit(family, severity) for family, steps in LADDER.items() for severity in steps]
+    distances: list[NDArray[np.float32]] = []
+    total = len(chosen) * len(edits)
+    with progress("robustness", total, show=show_progress) as advance:
+        for index in chosen:
+            try:
+                image = pictures.load(index)
+            except ImageError:
+                continue
+            views = [image, *(edit_image(image, index, edit, seed=seed) for edit in edits)]
+            vectors = _encode(method, views, batch_size)
+            distances.append(l2(vectors[1:], vectors[:1]))
+            advance(len(edits))
+    table = np.stack(distances) if distances else np.empty((0, len(edits)), dtype=np.float32)
+    if not len(table):
+        return []
+    return [
+        Cell(
+            family=edit.family,
+            severity=edit.severity,
+            recall=float(np.mean(column <= np.float32(threshold))),
+            median_distance=float(np.median(column)),
+            beyond_training=None if trained_to is None else _is_beyond(edit, trained_to),
+        )
+        for edit, column in zip(edits, table.T, strict=True)
+    ]
+
+
+def _is_beyond(edit: Edit, trained_to: Mapping[str, float]) -> bool:
+    steps = LADDER[edit.family]
+    limit = trained_to.get(edit.family)
+    if limit is None:
+        return edit.severity != 1.0 or edit.family not in ("zoom", "aspect")
+    harsher = edit.severity < limit if steps[0] > steps[-1] else edit.severity > limit
+    return bool(harsher)
+
+
+def _encode(method: Method, images: list[Pixels], size: int) -> NDArray[np.float32]:
+    parts = [method.encode(images[i : i + size]) for i in range(0, len(images), size)]
+    return np.concatenate(parts)
