@@ -120,18 +120,15 @@ def cached(
         raise ValueError(f"cache={cache}: must be disk, ram or off")
     key = hashlib.sha256(f"{_FORMAT} {pictures.key()}".encode()).hexdigest()[:32]
     folder = Path(cache_dir).expanduser() / "images" / key
-    with only_one(folder.with_suffix(".lock")):
-        if not _usable(folder):
-            draft = folder.with_suffix(".draft")
-            for leftover in (draft, folder):
-                shutil.rmtree(leftover, ignore_errors=True)
-            draft.mkdir(parents=True)
-            try:
-                _write(draft, made(), len(pictures))
-            except BaseException:
-                shutil.rmtree(draft, ignore_errors=True)
-                raise
-            os.replace(draft, folder)
+    try:
+        with only_one(folder.with_suffix(".lock")):
+            if not _usable(folder):
+                _build(folder, made(), len(pictures))
+    except OSError as error:
+        raise NeardupError(
+            f"{folder}: cannot write the image cache ({error.strerror or error});"
+            " choose another data.cache_dir, or data.cache=off"
+        ) from error
     return ImageStore.open(folder)
 
 
@@ -143,23 +140,27 @@ def _usable(folder: Path) -> bool:
     return True
 
 
-def _write(folder: Path, made: Iterator[tuple[int, Picture]], count: int) -> None:
-    index = np.zeros((count, 3), np.int64)
-    offset = 0
+def _build(folder: Path, made: Iterator[tuple[int, Picture]], count: int) -> None:
+    """Write a store under another name and rename it once it is whole."""
+    draft = folder.with_suffix(".draft")
+    for leftover in (draft, folder):
+        shutil.rmtree(leftover, ignore_errors=True)
+    draft.mkdir(parents=True)
     try:
-        with open(folder / _PIXELS, "wb") as file:
+        index = np.zeros((count, 3), np.int64)
+        offset = 0
+        with open(draft / _PIXELS, "wb") as file:
             for position, image in made:
                 file.write(image.tobytes())
                 index[position] = offset, *image.shape[:2]
                 offset += image.nbytes
             file.flush()
             os.fsync(file.fileno())
-        np.save(folder / _INDEX, index, allow_pickle=False)
-    except OSError as error:
-        raise NeardupError(
-            f"{folder}: cannot write the image cache ({error.strerror or error});"
-            " choose another data.cache_dir, or data.cache=off"
-        ) from error
+        np.save(draft / _INDEX, index, allow_pickle=False)
+        os.replace(draft, folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
 
 
 def _in_memory(made: Iterator[tuple[int, Picture]], count: int) -> ImageStore:
