@@ -42,6 +42,10 @@ class Content(NamedTuple):
     facts: Facts | None
     vector: npt.NDArray[np.float32] | None
 
+    @property
+    def is_blank(self) -> bool:
+        return self.error is None and self.vector is None
+
 
 class ScanCache:
     """The cache of one report folder, for one encoder.

@@ -66,6 +66,14 @@ def hash_files(
     return [known[path] for path in paths if path in known], skipped
 
 
+def by_content(files: Sequence[File]) -> dict[str, list[File]]:
+    """sha256 to the files that hold it, both in the order of the files."""
+    contents: dict[str, list[File]] = {}
+    for file in files:
+        contents.setdefault(file.sha256, []).append(file)
+    return contents
+
+
 def _known(path: Path, cache: ScanCache) -> File | None:
     try:
         state = path.stat()

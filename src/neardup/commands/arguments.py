@@ -1,0 +1,73 @@
+"""Arguments that several commands share."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from neardup.scan.intake import Effort
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        default=Path("outputs/latest/bundle"),
+        metavar="DIR",
+        help="the trained encoder (default: %(default)s)",
+    )
+
+
+def add_at(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--at",
+        metavar="POINT",
+        help="how sure to be: an operating point of the bundle, such as f1 or precision=0.999, "
+        "or a distance in [0, 2] (default: the bundle's own choice)",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def add_effort(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--batch-size", type=positive, default=32, metavar="N", help="pictures per encoder run"
+    )
+    parser.add_argument(
+        "--workers", type=positive, metavar="N", help="decoding processes (default: the cores)"
+    )
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="encoder threads (default: the cores)"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=positive,
+        default=60,
+        metavar="SECONDS",
+        help="after which decoding a file is given up (default: %(default)s)",
+    )
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+positive.__name__ = "positive number"  # what argparse calls it when it refuses one
+
+
+def effort(options: argparse.Namespace) -> "Effort":
+    """What :func:`add_effort` collected."""
+    from neardup.scan.intake import Effort
+
+    return Effort(
+        batch_size=options.batch_size,
+        workers=options.workers,
+        seconds_per_file=options.timeout,
+    )

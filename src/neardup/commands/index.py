@@ -1,0 +1,7 @@
+"""``neardup index``: placeholder."""
+
+from neardup.commands.arguments import Commands
+
+
+def add(commands: Commands) -> None:
+    pass

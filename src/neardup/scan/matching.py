@@ -1,0 +1,128 @@
+"""From the embedded pictures to groups and pairs of files."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from neardup.scan.decisions import Decisions
+from neardup.scan.groups import group
+from neardup.scan.result import DuplicateGroup, DuplicatePair, Member, Picture
+from neardup.scan.search import Pairs
+
+
+def without_decided(
+    pairs: Pairs, left: Sequence[Picture], right: Sequence[Picture], decisions: Decisions
+) -> Pairs:
+    """Drop the pairs that a person said are different."""
+    if not decisions.different:
+        return pairs
+    kept = [
+        not decisions.says_different(left[i].sha256, right[j].sha256)
+        for i, j in zip(pairs.left, pairs.right, strict=True)
+    ]
+    keep = np.array(kept, dtype=bool)
+    return Pairs(pairs.left[keep], pairs.right[keep], pairs.distance[keep])
+
+
+def groups_within(
+    pictures: Sequence[Picture], pairs: Pairs, decisions: Decisions
+) -> list[DuplicateGroup]:
+    """Groups of near-duplicates and of identical files, surest first, the one to keep in front."""
+    order = sorted(
+        range(len(pictures)),
+        key=lambda row: (pictures[row].sha256 not in decisions.keep, pictures[row].preference),
+    )
+    rank = np.empty(len(pictures), dtype=np.int64)
+    rank[order] = np.arange(len(pictures))
+    groups = []
+    grouped = set()
+    for found in group(pairs, rank):
+        rows = [found.representative, *found.members.tolist()]
+        distances = [0.0, *found.distance.tolist()]
+        members = tuple(Member(pictures[r], d) for r, d in zip(rows, distances, strict=True))
+        groups.append(DuplicateGroup(members, why_first(members, decisions)))
+        grouped |= set(rows)
+    for row, picture in enumerate(pictures):
+        if len(picture.files) > 1 and row not in grouped:
+            members = (Member(picture, 0.0),)
+            groups.append(DuplicateGroup(members, why_first(members, decisions)))
+    return sorted(groups, key=_surest_first)
+
+
+def groups_across(
+    references: Sequence[Picture], candidates: Sequence[Picture], pairs: Pairs
+) -> list[DuplicateGroup]:
+    """For each reference that has copies among the candidates, all of them, surest first.
+
+    Args:
+        references: pictures of the folder compared against.
+        candidates: pictures of the folder scanned.
+        pairs: (reference, candidate) rows within the threshold.
+    """
+    copies: dict[int, list[Member]] = {}
+    for i, j, distance in zip(*(column.tolist() for column in pairs), strict=True):
+        copies.setdefault(i, []).append(Member(candidates[j], distance))
+    groups = []
+    for row, members in copies.items():
+        members.sort(key=lambda member: (member.distance, member.picture.preference))
+        first = Member(references[row], 0.0)
+        groups.append(DuplicateGroup((first, *members), "it is in the folder compared against"))
+    return sorted(groups, key=_surest_first)
+
+
+def pairs_of_files(
+    left: Sequence[Picture], right: Sequence[Picture], pairs: Pairs
+) -> list[DuplicatePair]:
+    """Pairs of the files to keep, nearest first; identical contents are said to be so."""
+    found = [
+        DuplicatePair(left[i].path, right[j].path, distance, left[i].sha256 == right[j].sha256)
+        for i, j, distance in zip(*(column.tolist() for column in pairs), strict=True)
+    ]
+    return sorted(found, key=lambda pair: (pair.distance, not pair.identical, pair.a, pair.b))
+
+
+def pairs_identical(pictures: Sequence[Picture]) -> list[DuplicatePair]:
+    """Each further identical file with the one to keep."""
+    return [
+        DuplicatePair(picture.path, file.path, 0.0, True)
+        for picture in pictures
+        for file in picture.files[1:]
+    ]
+
+
+def why_first(members: Sequence[Member], decisions: Decisions) -> str:
+    """Why the first is the one to keep: the first criterion on which it beats every other."""
+    first, *others = [member.picture for member in members]
+    if first.sha256 in decisions.keep:
+        return "you chose it"
+    if not others:
+        return "the files are identical; " + _why_file(first)
+    facts = first.facts
+    if all(facts.width * facts.height > _pixels(other) for other in others):
+        return f"most pixels: {facts.width} x {facts.height}"
+    if all(first.files[0].bytes > other.files[0].bytes for other in _ties(first, others)):
+        return f"as many pixels as any, and of those most bytes: {first.files[0].bytes:,}"
+    if facts.camera and not all(other.facts.camera for other in others):
+        return "as large as any, and the one that a camera wrote"
+    return "as large as any; " + _why_file(first)
+
+
+def _why_file(picture: Picture) -> str:
+    first, *others = picture.files
+    if others and first.link < others[0].link:
+        return "this one is no link"
+    if others and first.modified < others[0].modified:
+        return "this one is the oldest"
+    return "this one has the shortest or first name"
+
+
+def _pixels(picture: Picture) -> int:
+    return picture.facts.width * picture.facts.height
+
+
+def _ties(first: Picture, others: Sequence[Picture]) -> list[Picture]:
+    return [other for other in others if _pixels(other) == _pixels(first)]
+
+
+def _surest_first(found: DuplicateGroup) -> tuple[float, str]:
+    return found.farthest, found.members[0].picture.sha256
