@@ -5,8 +5,11 @@ from typing import Any
 
 from neardup.setting import setting
 
+CHOSEN_BY_USER: Any = "???"
+"""Hydra's mark for a value that must be given."""
+
 CHOSEN_BY_GROUP: Any = "???"
-"""Hydra's mark for a value that must be given; here the config group gives it."""
+"""The same; the choice in the config group gives it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -211,6 +214,15 @@ class LoggerConfig:
         choices=("auto", "online", "offline"),
     )
     log_every: int = setting(5, "steps between rows", unit="steps", low=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class ExportConfig:
+    """Every key of ``export.py``."""
+
+    ckpt: str = setting(CHOSEN_BY_USER, "a checkpoint of train.py, or the run folder it is in")
+    out: str = setting("", "where the bundle goes; empty is bundle/ in the run folder")
+    quantize: str = setting("none", "weights and activations as", choices=("none", "int8"))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -31,7 +31,7 @@ class TorchEmbedder:
         self.encoder.eval()
         try:
             with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-                batches = torch.from_numpy(to_batch(images, self.image_size)).split(_BATCH)
+                batches = torch.split(torch.from_numpy(to_batch(images, self.image_size)), _BATCH)
                 parts = [self.encoder(batch.to(device)).cpu() for batch in batches]
         finally:
             self.encoder.train(was_training)

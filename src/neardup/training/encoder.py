@@ -1,5 +1,7 @@
 """The encoder: normalisation, timm backbone, GeM pooling, linear projection, unit L2 norm."""
 
+from typing import Any, cast
+
 import timm
 import torch
 from torch import Tensor, nn
@@ -51,8 +53,8 @@ class Encoder(nn.Module):
                 " `python -c 'import timm; print(timm.list_models())'` lists them"
             ) from None
         self.pool = GeM(config.gem_power)
-        self.project = nn.Linear(self.backbone.num_features, config.embedding_size)
-        published = self.backbone.pretrained_cfg
+        self.project = nn.Linear(cast(int, self.backbone.num_features), config.embedding_size)
+        published = cast(dict[str, Any], self.backbone.pretrained_cfg)
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(published[name]).view(1, 3, 1, 1))
 
@@ -69,6 +71,7 @@ class Encoder(nn.Module):
         pixels = (pixels - self.mean) / self.std
         features = self.backbone(pixels.contiguous(memory_format=torch.channels_last))
         if features.ndim == 3:  # a transformer's (B, tokens, C): its patch tokens are the space
-            features = features[:, self.backbone.num_prefix_tokens :].transpose(1, 2).unsqueeze(-1)
+            first_patch = cast(int, self.backbone.num_prefix_tokens)
+            features = features[:, first_patch:].transpose(1, 2).unsqueeze(-1)
         with torch.autocast(images.device.type, enabled=False):
             return F.normalize(self.project(self.pool(features)), dim=1)

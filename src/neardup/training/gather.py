@@ -6,10 +6,15 @@ With W processes of B rows each, every process computes the same loss over the s
     process 1: [copy 0 | own 1]      so DDP's mean over processes is the one-process gradient.
 """
 
+from collections.abc import Callable, Iterable
+from typing import cast
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.nn.functional import all_gather
+from torch.distributed.nn import functional
+
+_gather_with_gradient = cast(Callable[[Tensor], Iterable[Tensor]], functional.all_gather)
 
 
 def gather_batch(embeddings: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
@@ -26,4 +31,4 @@ def gather_batch(embeddings: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
         return embeddings, source
     sources = [torch.empty_like(source) for _ in range(dist.get_world_size())]
     dist.all_gather(sources, source)
-    return torch.cat(list(all_gather(embeddings))), torch.cat(sources)
+    return torch.cat(list(_gather_with_gradient(embeddings))), torch.cat(sources)

@@ -106,13 +106,11 @@ def _pair_loss_and_miner(config: LossConfig) -> tuple[nn.Module, nn.Module | Non
                 None,
             )
         case TripletConfig():
-            miner = {
-                "batch_hard": lambda: miners.BatchHardMiner(distance=l2),
-                "semi_hard": lambda: miners.TripletMarginMiner(
-                    margin=config.margin, type_of_triplets="semihard", distance=l2
-                ),
-                "all": lambda: None,
-            }[config.miner]()
+            semi_hard = miners.TripletMarginMiner(
+                margin=config.margin, type_of_triplets="semihard", distance=l2
+            )
+            batch_hard = miners.BatchHardMiner(distance=l2)
+            miner = {"semi_hard": semi_hard, "batch_hard": batch_hard, "all": None}[config.miner]
             return losses.TripletMarginLoss(margin=config.margin, distance=l2), miner
         case NTXentConfig():
             return losses.NTXentLoss(temperature=config.temperature), None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from pytorch_lightning.utilities import rank_zero_only
 
 FILE = "metrics.csv"
 
@@ -33,9 +33,10 @@ class MetricsCSV(Logger):
         super().__init__()
         self.path = run_dir / FILE
         self.rows: dict[int, dict[str, Any]] = {}
-        for row in read_rows(run_dir) if resume_step is not None else []:
-            if int(row["step"]) <= resume_step:
-                self.rows[int(row["step"])] = {k: v for k, v in row.items() if v != ""}
+        for row in [] if resume_step is None else read_rows(run_dir):
+            step = int(row["step"])
+            if resume_step is not None and step <= resume_step:
+                self.rows[step] = {k: v for k, v in row.items() if v != ""}
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -56,7 +57,7 @@ class SiameseModule(LightningModule):
         self.log("train/lr", self.optimizers().param_groups[0]["lr"])  # type: ignore[union-attr]
         return {"loss": parts["total"], **geometry}
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW or SGD, linear warm-up, cosine decay; no weight decay on norms and biases."""
         config = self.optimizer_config
         groups = _decay_groups(self.encoder, config.weight_decay)

@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -33,7 +34,7 @@ def contact_sheet(
 def distance_histogram(measured: Measured, path: Path) -> None:
     """Distances of duplicate and other pairs, with the default threshold."""
     distance, is_positive = measured.scores.pairs()
-    bins = np.linspace(0.0, max(float(distance.max()), 1e-6), 80)
+    bins = np.linspace(0.0, max(float(distance.max()), 1e-6), 80).tolist()
     figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
     for chosen, label in ((is_positive, "duplicates"), (~is_positive, "other pairs")):
         axes.hist(distance[chosen], bins=bins, density=True, alpha=0.6, label=label)
@@ -103,6 +104,6 @@ def hardest_pairs(verdict: Verdict, images: Images, count: int = 8) -> list[dict
     return rows
 
 
-def _save(figure: plt.Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import WandbLogger
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from neardup.training import schema, summary
@@ -47,7 +47,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     """
     _quieten()
     run_dir = Path(config.run_dir)
-    first_process = rank_zero_only.rank == 0
+    first_process = bool(rank_zero_only(lambda: True)())  # the others get None
     if first_process:
         schema.save(config)
         _point_latest_at(run_dir)

@@ -2,7 +2,9 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -25,6 +27,7 @@ CHANGEABLE = ("trainer.accelerator", "trainer.devices", "trainer.strategy", "dat
 def register_schemas() -> None:
     """Call before ``hydra.main`` composes: the YAML files name these in their defaults lists."""
     register("schema", c.TrainConfig)
+    register("schema_export", c.ExportConfig)
     for group, schemas in (("data", DATA), ("loss", LOSS)):
         for name, schema in schemas.items():
             register(f"schema_{name}", schema, group=group)
@@ -64,10 +67,10 @@ def load(run_dir: Path) -> c.TrainConfig:
     path = run_dir / CONFIG_FILE
     if not path.is_file():
         raise ConfigError(f"resume={run_dir}: holds no {CONFIG_FILE}; name a run folder")
-    return from_plain(OmegaConf.load(path))
+    return from_plain(yaml.safe_load(path.read_text()))
 
 
-def from_plain(plain: object) -> c.TrainConfig:
+def from_plain(plain: dict[str, Any]) -> c.TrainConfig:
     """A configuration from plain containers, as a run folder or a checkpoint holds them.
 
     Raises:
@@ -78,7 +81,9 @@ def from_plain(plain: object) -> c.TrainConfig:
         kinds = c.TrainConfig(data=DATA[cfg.data.name](), loss=LOSS[cfg.loss.name]())
     except (AttributeError, KeyError) as error:
         raise ConfigError(f"not a neardup training configuration: {error}") from error
-    config = to_config(OmegaConf.merge(OmegaConf.structured(kinds), cfg), c.TrainConfig)
+    typed = OmegaConf.merge(OmegaConf.structured(kinds), cfg)
+    assert isinstance(typed, DictConfig)
+    config = to_config(typed, c.TrainConfig)
     check(config)
     return config
 

@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def provenance(config: TrainConfig, weights: str, sources: Sources) -> dict[str,
         "initial_weights": weights,
         "data": sources.name,
         "sources": dict(sources.record),
-        "loss": config.loss.name,
+        "loss": asdict(config.loss),
         "seed": config.seed,
         "git_commit": _git_commit(),
         "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
@@ -67,8 +68,8 @@ def write(
 def table(untrained: Verdict, trained: Verdict) -> Table:
     """Before and after training, a row per family of edits."""
     point = trained.val.points[trained.val.default_at]
-    title = f"Test images; threshold {point.threshold:.3f} chosen on validation for {trained.val.default_at}"
-    drawn = Table(title=title, title_justify="left")
+    chosen = f"threshold {point.threshold:.3f} chosen on validation for {trained.val.default_at}"
+    drawn = Table(title=f"Test images; {chosen}", title_justify="left")
     drawn.add_column("edit")
     for column in ("AP", "recall", "precision"):
         drawn.add_column(f"{column}\nbefore", justify="right")

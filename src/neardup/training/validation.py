@@ -4,10 +4,13 @@ The set is small, so every process embeds the whole of it: nothing is gathered, 
 all processes hold the same figures.
 """
 
+from typing import cast
+
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
 from neardup.training.embed import TorchEmbedder
+from neardup.training.encoder import Encoder
 from neardup.training.verdict import Images, measure
 
 
@@ -21,13 +24,12 @@ class Validation(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure and log."""
-        measured = measure(
-            self.images, TorchEmbedder(pl_module.encoder, self.image_size), name="validation"
-        )
+        embed = TorchEmbedder(cast(Encoder, pl_module.encoder), self.image_size)
+        measured = measure(self.images, embed, name="validation")
         figures = {
             "val/average_precision": measured.average_precision,
             "val/recall_at_p99": measured.points["precision=0.99"].recall,
-            "val/threshold_f1": measured.points["f1"].threshold,
+            "val/threshold_f1": float(measured.points["f1"].threshold or 0.0),
         }
         pl_module.log_dict(figures, rank_zero_only=False)
         self.latest = measured

@@ -142,7 +142,7 @@ def _cached(hub_id: str | None) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
     names = ("model.safetensors", "pytorch_model.bin")
-    return bool(hub_id) and any(
+    return hub_id is not None and any(
         isinstance(try_to_load_from_cache(hub_id, name), str) for name in names
     )
 

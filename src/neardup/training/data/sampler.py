@@ -1,4 +1,4 @@
-"""Which pairs make up which step: a pure function of (seed, step), so a resumed run goes on exactly.
+"""Which pairs make up which step: a function of (seed, step), so a resumed run goes on exactly.
 
 The stream is one shuffle of the sources after another, cut into batches; a batch that spans two
 shuffles may hold a source twice, which the losses treat as the same source.

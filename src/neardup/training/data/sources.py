@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,7 @@ def load_sources(
         case _:
             raise TypeError(f"no images for {type(config).__name__}")
     train, val, test = (
-        cached(pictures[part], config.cache, config.cache_dir, show_progress=show)
+        cast(Images, cached(pictures[part], config.cache, config.cache_dir, show_progress=show))
         for part in ("train", "val", "test")
     )
     record |= {"train": len(train), "val": len(val), "test": len(test)}
@@ -96,9 +96,7 @@ def _procedural(config: ProceduralConfig, side: dict[str, int]) -> _Found:
     return pictures, "procedural pictures", {}
 
 
-def _folder(
-    config: FolderConfig, side: dict[str, int], run_dir: Path | None, show: bool
-) -> _Found:
+def _folder(config: FolderConfig, side: dict[str, int], run_dir: Path | None, show: bool) -> _Found:
     root = Path(config.root).expanduser()
     if not root.is_dir():
         raise ConfigError(f"data.root={config.root}: no such folder; name a folder of images")
@@ -123,4 +121,3 @@ def _folder(
         "near_copies_left_out": len(splits.near_copies),
     }
     return pictures, f"the images in {root.name}", record
-
