@@ -51,7 +51,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     if first_process:
         schema.save(config)
         _point_latest_at(run_dir)
-        console.print(f"run folder: {run_dir}")
+        console.print(f"run folder: {run_dir}", soft_wrap=True, highlight=False)
     pl.seed_everything(config.seed, verbose=False)
     sources = load_sources(
         config.data, max_zoom=config.augment.max_zoom, run_dir=run_dir, show=first_process
@@ -80,7 +80,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     )
     result = summary.write(config, record, throughput, untrained, trained, saved["steps"])
     console.print(summary.table(untrained, trained))
-    console.print(summary.next_commands(run_dir))
+    console.print(summary.next_commands(run_dir), soft_wrap=True, highlight=False)
     _finish_dashboards(trainer)
     return result
 
@@ -135,7 +135,9 @@ def _finish_dashboards(trainer: Trainer) -> None:
 
 
 def _quieten() -> None:
-    """Lightning's advice on choices made deliberately."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*`lr_scheduler.step.*")
+    """No advice on choices made deliberately, no small talk from the exporter."""
+    for name in ("pytorch_lightning", "onnxscript", "onnx_ir", "torch.onnx"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (".*does not have many workers.*", ".*smaller than the logging interval.*"):
+        warnings.filterwarnings("ignore", message=message)
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")

@@ -69,8 +69,8 @@ def table(untrained: Verdict, trained: Verdict) -> Table:
     """Before and after training, a row per family of edits."""
     point = trained.val.points[trained.val.default_at]
     chosen = f"threshold {point.threshold:.3f} chosen on validation for {trained.val.default_at}"
-    drawn = Table(title=f"Test images; {chosen}", title_justify="left")
-    drawn.add_column("edit")
+    drawn = Table(title=f"Test images at the {chosen}", title_justify="left")
+    drawn.add_column("edit", no_wrap=True)
     for column in ("AP", "recall", "precision"):
         drawn.add_column(f"{column}\nbefore", justify="right")
         drawn.add_column(f"{column}\nafter", justify="right")
@@ -92,10 +92,13 @@ def table(untrained: Verdict, trained: Verdict) -> Table:
 
 def next_commands(run_dir: Path) -> str:
     """What to type next."""
+    here = Path.cwd()
+    bundle = run_dir / "bundle"
+    shown = bundle.relative_to(here) if bundle.is_relative_to(here) else bundle
     return (
         "next:\n"
-        f"  neardup compare A.jpg B.jpg --bundle {run_dir / 'bundle'}\n"
-        f"  python eval.py bundle={run_dir / 'bundle'}"
+        f"  neardup compare A.jpg B.jpg --bundle {shown}\n"
+        f"  python eval.py bundle={shown}"
     )
 
 

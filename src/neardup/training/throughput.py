@@ -13,7 +13,7 @@ class Throughput(Callback):
     """Times training steps, validation left out, and shows the progress bar.
 
     Attributes:
-        images: images seen by this process, two a pair.
+        images: images seen by all processes, two a pair.
         seconds: spent in steps and waiting for data.
         waited: seconds of these spent waiting for data.
     """
@@ -27,7 +27,7 @@ class Throughput(Callback):
 
     @property
     def images_per_second(self) -> float:
-        """Of this process."""
+        """Of all processes together."""
         return self.images / self.seconds if self.seconds else 0.0
 
     @property
@@ -69,7 +69,7 @@ class Throughput(Callback):
         float(outputs["loss"])  # a GPU's step is over only when its result is here
         now = time.perf_counter()
         self.seconds += now - self._last
-        self.images += 2 * len(batch["anchor"])
+        self.images += 2 * len(batch["anchor"]) * trainer.world_size
         self._last = now
         self._advance(1)
         pl_module.log("speed/images_per_second", self.images_per_second)
