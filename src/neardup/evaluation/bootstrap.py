@@ -103,6 +103,22 @@ def intervals(
     }
 
 
+def precision_band(
+    task: Task, scores: PairScores, recalls: NDArray[np.float64], *, draws: int, seed: int
+) -> NDArray[np.float64] | None:
+    """95 % band of the best precision at each recall (n,) or more: (2, n) low and high.
+
+    None when there are fewer than 5 sources to draw from.
+    """
+    if len(task.positive_sources) < 5 or draws < 1:
+        return None
+    resampler = Resampler.of(task)
+    prepared = _Prepared(task, scores, resampler, None, ())
+    drawn = [prepared.precision_at(w, recalls) for w in resampler.draws(draws, seed=seed)]
+    band = np.quantile(np.stack(drawn), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return np.asarray(band)
+
+
 class _Prepared:
     """Everything that does not change from draw to draw."""
 
@@ -130,13 +146,23 @@ class _Prepared:
         self.ap_query, self.ap = query_average_precision(scores)
         self.rank_query, self.rank = query_rank_1(scores)
 
-    def figures(self, drawn: Weights) -> dict[str, float]:
+    def precision_at(self, drawn: Weights, recalls: NDArray[np.float64]) -> NDArray[np.float64]:
+        found, _, true_at, precision = self._curve(drawn)
+        best = np.maximum.accumulate(precision[::-1])[::-1]
+        first = np.searchsorted(true_at, recalls * found[-1], side="left")
+        return np.asarray(np.append(best, 0.0)[first])
+
+    def _curve(self, drawn: Weights) -> tuple[Weights, Weights, Weights, Weights]:
         found = np.cumsum(self.resampler.of_pairs(drawn, self.positive))
         false = np.concatenate([[0.0], np.cumsum(self.resampler.of_pairs(drawn, self.near))])
         average = self.resampler.of_all_negatives(drawn, self.task) / self.negatives
-        true_at, total = found[self.last_equal], max(float(found[-1]), 1e-12)
+        true_at = found[self.last_equal]
         false_at = np.where(self.beyond > 0, self.beyond * average, false[self.closer])
-        precision = true_at / np.maximum(true_at + false_at, 1e-12)
+        return found, false, true_at, true_at / np.maximum(true_at + false_at, 1e-12)
+
+    def figures(self, drawn: Weights) -> dict[str, float]:
+        found, false, true_at, precision = self._curve(drawn)
+        total = max(float(found[-1]), 1e-12)
         step = np.diff(found, prepend=0.0)
         figures = {"average_precision": float(np.sum(step * precision) / total)}
         for target in self.precisions:

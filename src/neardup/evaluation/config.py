@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 
 from neardup.errors import ConfigError
-from neardup.evaluation.method import HASHES
 from neardup.setting import check, setting
+
+HASHES = ("phash", "dhash", "pdq")
+BASELINES = (*HASHES, "untrained")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,8 +73,8 @@ class EvalConfig:
     bundle: str = setting("outputs/latest/bundle", "folder of the trained encoder")
     ckpt: str | None = setting(None, "a training checkpoint, in place of a bundle")
     out: str = setting("report", "folder for the results; created, older results replaced")
-    protocol: ProtocolConfig = field(default_factory=PairsConfig)
-    data: EvalDataConfig = field(default_factory=RunDataConfig)
+    protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
+    data: EvalDataConfig = field(default_factory=EvalDataConfig)
     baselines: list[str] = field(default_factory=list)
     threshold: str | None = setting(
         None, "judge this distance or operating point of the bundle instead of choosing one"
@@ -107,7 +109,5 @@ class EvalConfig:
         """
         check(self)
         for name in self.baselines:
-            if name not in (*HASHES, "untrained"):
-                raise ConfigError(
-                    f"baselines: {name!r} is not one of {', '.join(HASHES)}, untrained"
-                )
+            if name not in BASELINES:
+                raise ConfigError(f"baselines: {name!r} is not one of {', '.join(BASELINES)}")

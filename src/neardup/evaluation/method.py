@@ -12,11 +12,10 @@ from neardup.bundle import Bundle
 from neardup.distance import l2_matrix
 from neardup.embedder import Embedder
 from neardup.errors import ConfigError
+from neardup.evaluation.config import HASHES
 from neardup.evaluation.edit_random import Pixels
 from neardup.evaluation.scoring import L2_SCALE, Distances, Scale
 from neardup.preprocess import to_batch
-
-HASHES = ("phash", "dhash", "pdq")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,7 @@ def perceptual_hash(name: str) -> Method:
         ConfigError: the name is unknown, or the package it needs is not installed.
     """
     if name not in HASHES:
-        raise ConfigError(f"baselines: {name!r} is not one of {', '.join(HASHES)}, untrained")
+        raise ConfigError(f"baselines: {name!r} is not one of {', '.join(HASHES)}")
     bits = _pdq_bits() if name == "pdq" else _imagehash_bits(name)
 
     def encode(images: Sequence[Pixels]) -> NDArray[np.float32]:

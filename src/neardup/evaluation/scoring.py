@@ -20,6 +20,7 @@ Distances = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.floa
 
 _PAIRS_AT_ONCE = 8_000_000
 _SMALLEST_TAIL = 1_000_000
+_WORTH_A_BAR = 50_000_000  # pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def score(
     nearest_distance = np.full(len(queries), np.inf, dtype=np.float32)
 
     step = max(1, _PAIRS_AT_ONCE // max(1, len(references)))
+    show_progress &= len(queries) * len(references) >= _WORTH_A_BAR
     with progress("comparing", len(queries), unit="queries", show=show_progress) as advance:
         for start in range(0, len(queries), step):
             stop = min(start + step, len(queries))

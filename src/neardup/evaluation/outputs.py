@@ -1,0 +1,84 @@
+"""The files of an evaluation: numbers, tables, figures, page."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neardup.errors import ConfigError
+from neardup.evaluation.gallery import Gallery
+from neardup.evaluation.measure import Part
+from neardup.evaluation.page import page
+from neardup.evaluation.plots import draw
+from neardup.evaluation.report import Judged
+
+
+def write(
+    folder: Path,
+    report: dict[str, Any],
+    main: Judged,
+    others: list[Judged],
+    pictures: Gallery,
+    *,
+    scores: bool,
+) -> None:
+    """Write ``report.json``, ``sweep.csv``, ``figures/*.png``, ``report.html`` and, when asked,
+    ``scores.parquet`` into ``folder``.
+
+    Raises:
+        ConfigError: the folder cannot be written, or pyarrow is missing.
+    """
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        text = json.dumps(report, indent=2, allow_nan=False, default=str)
+        (folder / "report.json").write_text(text + "\n")
+        _write_sweep(folder / "sweep.csv", main.measured.test)
+        if scores:
+            _write_scores(folder / "scores.parquet", main.measured.whole)
+        drawn = draw(report, main, others, folder / "figures")
+        (folder / "report.html").write_text(page(report, drawn, pictures))
+    except OSError as error:
+        raise ConfigError(f"out: {folder} cannot be written: {error.strerror}") from error
+
+
+def _write_sweep(path: Path, part: Part) -> None:
+    """One row per threshold that the report's ``exactness`` speaks of."""
+    swept = part.sweep
+    columns = {
+        "threshold": swept.threshold,
+        "precision": swept.precision,
+        "recall": swept.recall,
+        "f1": swept.f1,
+        "false_positive_rate": swept.false_positive_rate,
+        "true_positives": swept.true_positives,
+        "false_positives": swept.false_positives,
+        "false_negatives": swept.positives - swept.true_positives,
+        "true_negatives": swept.negatives - swept.false_positives,
+    }
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+
+
+def _write_scores(path: Path, part: Part) -> None:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ConfigError("scores: needs the package pyarrow; pip install pyarrow") from error
+    scores, task = part.scores, part.task
+    pairs = np.concatenate([scores.positive, scores.near])
+    pq.write_table(
+        pa.table(
+            {
+                "query": [task.query_names[i] for i in pairs[:, 0]],
+                "reference": [task.reference_names[i] for i in pairs[:, 1]],
+                "distance": np.concatenate([scores.positive_distance, scores.near_distance]),
+                "is_duplicate": np.arange(len(pairs)) < len(scores.positive),
+            }
+        ),
+        path,
+    )

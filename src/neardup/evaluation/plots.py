@@ -1,0 +1,159 @@
+"""The figures: PNG files, and the same as SVG text that takes its ink from the page around it."""
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from neardup.evaluation.bootstrap import precision_band
+from neardup.evaluation.heat_map import draw_heat_map
+from neardup.evaluation.measure import Part
+from neardup.evaluation.report import Judged
+
+INK, GRID = "#1f2933", "#d5dbe1"
+MAIN, OTHER = "#3b82c4", "#e0803a"
+_SERIES = (OTHER, "#3fa773", "#a071c9", "#b08a2e")
+_BINS = 160
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+}
+
+
+def draw(
+    report: dict[str, Any], main: Judged, others: list[Judged], folder: Path
+) -> dict[str, str]:
+    """Write ``folder``/NAME.png for each figure and return NAME to SVG text.
+
+    SVG text uses ``currentColor`` for ink and ``var(--grid)`` for grid lines, on no background.
+    """
+    test = main.measured.test
+    figures: dict[str, tuple[tuple[float, float], Callable[[Axes], None]]] = {
+        "distances": ((5.2, 3.2), lambda axes: _distances(axes, test, main.threshold)),
+        "threshold": ((5.2, 3.2), lambda axes: _against_threshold(axes, test, main.threshold)),
+        "precision_recall": (
+            (5.2, 3.6),
+            lambda axes: _precision_recall(axes, report, main, others),
+        ),
+    }
+    if report["collection"]["curves"]:
+        figures["collection"] = ((5.2, 3.6), lambda axes: _collection(axes, report["collection"]))
+    if report["robustness"]:
+        figures["robustness"] = (
+            (7.2, 6.2),
+            lambda axes: draw_heat_map(axes, report["robustness"], INK),
+        )
+    for old in folder.glob("*.png"):
+        if old.stem in {*figures, "collection", "robustness"}:
+            old.unlink()
+    return {name: _render(name, *figure, folder) for name, figure in figures.items()}
+
+
+def _render(
+    name: str, size: tuple[float, float], paint: Callable[[Axes], None], folder: Path
+) -> str:
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure = Figure(figsize=size, layout="constrained")
+        paint(figure.add_subplot())
+        figure.savefig(folder / f"{name}.png", dpi=150, facecolor="white")
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor").replace(GRID, "var(--grid)")
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = svg.replace("black", "currentColor")
+    return re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
+
+
+def _distances(axes: Axes, part: Part, threshold: float | None) -> None:
+    scores = part.scores
+    bins = _BINS if not scores.scale.whole else len(scores.histogram)
+    edges = np.linspace(0, scores.scale.upper + (1 if scores.scale.whole else 0), bins + 1)
+    positions = np.arange(len(scores.histogram)) * scores.scale.step
+    for label, color, values, weights in (
+        ("other pairs", OTHER, positions, scores.histogram),
+        ("duplicates", MAIN, scores.positive_distance, None),
+    ):
+        counts, _ = np.histogram(values, bins=edges, weights=weights)
+        axes.stairs(
+            counts / max(counts.sum(), 1), edges, fill=True, color=color, alpha=0.55, label=label
+        )
+    _mark(axes, threshold)
+    axes.set(xlabel="distance", ylabel="share of the pairs", xlim=(0, scores.scale.upper))
+    axes.legend(loc="best")
+
+
+def _against_threshold(axes: Axes, part: Part, threshold: float | None) -> None:
+    swept = part.sweep
+    rows = _thin(len(swept.threshold))
+    x = swept.threshold[rows]
+    axes.plot(x, swept.precision[rows], color=OTHER, label="precision")
+    axes.plot(x, swept.recall[rows], color=MAIN, label="recall")
+    axes.plot(x, swept.f1[rows], color=INK, linewidth=1, linestyle="--", label="F1")
+    _mark(axes, threshold)
+    axes.set(xlabel="threshold on the distance", xlim=(0, None), ylim=(0, 1.02))
+    axes.legend(loc="best")
+
+
+def _precision_recall(
+    axes: Axes, report: dict[str, Any], main: Judged, others: list[Judged]
+) -> None:
+    recalls = np.linspace(0.0, 1.0, 101)
+    test = main.measured.test
+    config = report["config"]
+    band = precision_band(
+        test.task, test.scores, recalls, draws=config["bootstrap"], seed=config["seed"]
+    )
+    if band is not None:
+        axes.fill_between(recalls, band[0], band[1], color=MAIN, alpha=0.2, linewidth=0)
+    for judged, color in zip([main, *others], (MAIN, *_SERIES), strict=False):
+        swept = judged.measured.test.sweep
+        best = np.maximum.accumulate(swept.precision[::-1])[::-1]
+        rows = _thin(len(best))
+        name = judged.measured.method.name
+        axes.plot(swept.recall[rows], best[rows], color=color, label=name)
+    point = main.points[main.chosen]
+    if point.threshold is not None:
+        axes.plot(point.recall, point.precision, "o", color=MAIN, markersize=7)
+    axes.set(xlabel="recall", ylabel="precision (best at this recall or more)")
+    axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
+    axes.legend(loc="lower left")
+
+
+def _collection(axes: Axes, collection: dict[str, Any]) -> None:
+    for (name, rows), color in zip(collection["curves"].items(), (MAIN, *_SERIES), strict=False):
+        size, estimate, low, high = np.array(rows).T
+        axes.fill_between(size, np.maximum(low, 1e-9), high, color=color, alpha=0.2, linewidth=0)
+        axes.plot(size, estimate, color=color, label=name)
+    axes.axvline(collection["size"], color=INK, linewidth=1, linestyle=":")
+    axes.set(xscale="log", yscale="log", xlabel="pictures in the collection")
+    axes.set_ylabel("expected false pairs")
+    axes.set_ylim(bottom=1e-3)
+    axes.legend(loc="upper left")
+
+
+def _mark(axes: Axes, threshold: float | None) -> None:
+    if threshold is not None:
+        axes.axvline(threshold, color=INK, linewidth=1.2, label=f"threshold {threshold:.3f}")
+
+
+def _thin(count: int, most: int = 600) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """At most about ``most`` positions, the ends among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
