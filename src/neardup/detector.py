@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from neardup.distance import l2
 from neardup.embedder import Embedder
 from neardup.images import ImageSource
 from neardup.preprocess import load_input
+
+if TYPE_CHECKING:
+    from neardup.scan.result import ScanResult
 
 DEFAULT_BUNDLE = Path("outputs/latest/bundle")
 
@@ -89,3 +92,37 @@ class Detector:
         """
         threshold = self.bundle.threshold(at)
         return self.distance(a, b) <= threshold
+
+    def find_duplicates(
+        self,
+        folder: str | Path,
+        *,
+        against: str | Path | None = None,
+        at: str | float | None = None,
+        show_progress: bool = True,
+    ) -> "ScanResult":
+        """Find the near-duplicates below a folder.
+
+        Args:
+            folder: every file below it is looked at.
+            against: list copies across this folder and the first instead of within the first.
+            at: see :meth:`is_duplicate`.
+            show_progress: on stderr.
+
+        Returns:
+            Groups, pairs, blank and skipped files, with ``to_csv``, ``to_html`` and ``to_pandas``.
+            Files that cannot be read are listed there and do not stop the search.
+
+        Raises:
+            ImageError: a folder does not exist or cannot be listed.
+            BundleError: the bundle has no such operating point.
+        """
+        from neardup.scan.intake import Effort
+        from neardup.scan.pipeline import ScanOptions, scan
+
+        options = ScanOptions(
+            at=at,
+            against=None if against is None else Path(against),
+            effort=Effort(show_progress=show_progress),
+        )
+        return scan(Path(folder), self.bundle, self.embedder, options)

@@ -151,7 +151,7 @@ def _reason(error: Exception) -> str:
         case UnidentifiedImageError():
             return "not a picture, or of a format that cannot be read"
         case Image.DecompressionBombError():
-            return f"too large: {str(error).removeprefix('Image size ').split(', ')[0]}"
+            return f"too large: {str(error).removeprefix('Image size (').split(' ')[0]} pixels"
         case MemoryError():
             return "not enough memory to decode it"
         case OSError() if error.errno is not None:

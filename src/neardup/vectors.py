@@ -48,7 +48,7 @@ def write_vectors(intake: Intake, bundle: Bundle, path: Path) -> int:
     draft = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
     if path.suffix == ".npz":
         arrays = {name: np.array(column) for name, column in columns.items()}
-        np.savez(draft, allow_pickle=False, embedding=embedding, neardup=np.array(about), **arrays)
+        np.savez(draft, embedding=embedding, neardup=np.array(about), **arrays)
     else:
         arrow = importlib.import_module("pyarrow")
         parquet = importlib.import_module("pyarrow.parquet")

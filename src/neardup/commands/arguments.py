@@ -62,7 +62,7 @@ def positive(text: str) -> int:
 positive.__name__ = "positive number"  # what argparse calls it when it refuses one
 
 
-def effort(options: argparse.Namespace) -> "Effort":
+def effort(options: argparse.Namespace, *, show_progress: bool = True) -> "Effort":
     """What :func:`add_effort` collected."""
     from neardup.scan.intake import Effort
 
@@ -70,4 +70,5 @@ def effort(options: argparse.Namespace) -> "Effort":
         batch_size=options.batch_size,
         workers=options.workers,
         seconds_per_file=options.timeout,
+        show_progress=show_progress,
     )

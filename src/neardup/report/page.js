@@ -79,6 +79,9 @@ function sizeOf(bytes) {
   return `${unit ? bytes.toFixed(1) : bytes} ${units[unit]}`;
 }
 
+const shortPath = (path) =>
+  (path.startsWith(`${data.folder}/`) ? path.slice(data.folder.length + 1) : path);
+
 const dateOf = (file) => (file.taken
   ? `taken ${file.taken.slice(0, 16).replace(":", "-").replace(":", "-")}`
   : `modified ${new Date(file.modified * 1000).toISOString().slice(0, 16).replace("T", " ")}`);
@@ -103,7 +106,7 @@ function drawFile(group, file, uri) {
     element("div", { textContent: nearness }),
     element("div", { textContent: `${file.width} × ${file.height} · ${sizeOf(file.bytes)} · ${file.format}` }),
     element("div", { textContent: dateOf(file) }),
-    element("div", { className: "path", textContent: file.path }),
+    element("div", { className: "path", textContent: shortPath(file.path), title: file.path }),
     marks));
   figure.refresh = () => {
     const different = isDifferent(group, file);
@@ -133,7 +136,7 @@ function drawGroup(number) {
   const card = element("section", { className: "group" },
     element("h2", {}, `Group ${number + 1}`,
       element("span", { textContent: `${files.children.length} files` }),
-      element("span", { textContent: group.farthest === 0 ? "identical" : `distance up to ${group.farthest.toFixed(4)}` }),
+      element("span", { textContent: group.files.every((file) => file.sha256 === group.files[0].sha256) ? "identical files" : `distance up to ${group.farthest.toFixed(4)}` }),
       element("span", { textContent: `first: ${group.why}` })),
     files);
   card.refresh = () => { for (const figure of files.children) figure.refresh(); };
