@@ -1,148 +1,130 @@
-"""From a torch encoder to a bundle, written only when ONNX Runtime agrees with torch."""
+"""``export.py``: a bundle from any checkpoint, in float32 or, smaller and faster, int8."""
 
+import json
 import logging
 import os
-import shutil
-import warnings
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-from safetensors.torch import save_file
+from numpy.typing import NDArray
 
-from neardup.bundle import ENCODER_FILE, WEIGHTS_FILE, Bundle, OperatingPoint
-from neardup.distance import l2
+from neardup.bundle import ENCODER_FILE, WEIGHTS_FILE, Bundle
 from neardup.embedder import Embedder
-from neardup.errors import BundleError, NeardupError
-from neardup.preprocess import PREPROCESSING, to_batch
-from neardup.training.checkpoints import load_checkpoint
-from neardup.training.config import EncoderConfig
-from neardup.training.data.procedural import generate
-from neardup.training.data.sources import load_sources
+from neardup.errors import NeardupError
+from neardup.evaluation.synthetic import Embed
+from neardup.preprocess import to_batch
+from neardup.training.bundle_writer import write_bundle
+from neardup.training.checkpoints import best_checkpoint, load_checkpoint
+from neardup.training.config import ExportConfig, TrainConfig
+from neardup.training.data.sources import Sources, load_sources
 from neardup.training.embed import TorchEmbedder
-from neardup.training.encoder import Encoder
-from neardup.training.verdict import measure
+from neardup.training.quantize import quantize_int8
+from neardup.training.verdict import Images, Measured, measure
 
 log = logging.getLogger(__name__)
 
-PARITY = 1e-4
-"""Largest difference of a distance between torch and ONNX Runtime that is let through."""
+_CALIBRATION_IMAGES = 256
 
 
-def write_bundle(
-    encoder: Encoder,
-    config: EncoderConfig,
-    out: Path,
-    *,
-    image_size: int,
-    operating_points: Mapping[str, OperatingPoint],
-    default_at: str,
-    provenance: Mapping[str, Any],
-) -> Bundle:
-    """Write ``out`` (replacing a bundle there) after the parity check has passed.
+def export(config: ExportConfig) -> Bundle:
+    """Do what ``export.py`` was asked for, and say where the bundle is.
 
     Raises:
-        BundleError: the exported encoder does not reproduce the torch encoder's distances.
+        NeardupError: naming the key or file.
     """
-    draft = out.with_name(f".{out.name}.{os.getpid()}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    try:
-        encoder = encoder.eval().float().cpu()
-        _write_onnx(encoder, draft / ENCODER_FILE, image_size)
-        state = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
-        save_file(state, draft / WEIGHTS_FILE)
-        difference = parity(encoder, draft / ENCODER_FILE, image_size)
-        if not difference <= PARITY:
-            raise BundleError(
-                f"{out}: not written: ONNX Runtime's distances differ from torch's by"
-                f" {difference:.2g}, more than {PARITY:g}"
-            )
-        bundle = Bundle(
-            directory=draft,
-            backbone=config.backbone,
-            embedding_size=config.embedding_size,
-            image_size=image_size,
-            preprocessing={
-                **PREPROCESSING,
-                "mean": encoder.mean.flatten().tolist(),
-                "std": encoder.std.flatten().tolist(),
-            },
-            operating_points=operating_points,
-            default_at=default_at,
-            provenance={**provenance, "onnx_parity": difference},
-        )
-        bundle.save()
-        shutil.rmtree(out, ignore_errors=True)
-        os.replace(draft, out)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return Bundle.load(out)
+    ckpt = Path(config.ckpt).expanduser()
+    if ckpt.is_dir():
+        ckpt = best_checkpoint(ckpt)
+    name = "bundle" if config.quantize == "none" else f"bundle-{config.quantize}"
+    out = Path(config.out).expanduser() if config.out else ckpt.resolve().parent.parent / name
+    bundle = export_bundle(ckpt, out, quantize=config.quantize == "int8")
+    log.info("bundle: %s", bundle.directory)
+    return bundle
 
 
-def export_bundle(ckpt: Path, out: Path) -> Bundle:
-    """Make a bundle from any checkpoint of ours.
+def export_bundle(ckpt: Path, out: Path, *, quantize: bool = False) -> Bundle:
+    """Make a bundle from any checkpoint of ours; thresholds are measured on its validation split.
 
     Raises:
         ConfigError: ``ckpt`` is not one.
         BundleError: the parity check failed.
+        NeardupError: ``quantize`` without the images to calibrate on.
     """
     encoder, config, record = load_checkpoint(ckpt)
-    points: Mapping[str, OperatingPoint] = {}
-    default_at = ""
+    sources = None
     try:
-        sources = load_sources(config.data)
+        sources = load_sources(config.data, max_zoom=config.augment.max_zoom)
     except NeardupError as error:
+        if quantize:
+            raise NeardupError(f"quantize=int8 needs the training images: {error}") from error
         log.warning(
             "no thresholds: the validation images are not to be had (%s);"
             " `python eval.py bundle=%s write_thresholds=true ...` measures them on others",
             error,
             out,
         )
-    else:
-        embed = TorchEmbedder(encoder, config.data.image_size)
-        measured = measure(sources.val, embed, name=f"validation split of {sources.name}")
-        points, default_at = measured.points, measured.default_at
-    return write_bundle(
+    embed = TorchEmbedder(encoder, config.data.image_size)
+    measured = _measure(embed, sources) if sources else None
+    bundle = write_bundle(
         encoder,
         config.encoder,
         out,
         image_size=config.data.image_size,
-        operating_points=points,
-        default_at=default_at,
+        operating_points=measured.points if measured else {},
+        default_at=measured.default_at if measured else "",
         provenance=record["provenance"] | {"steps": record["steps"]},
     )
+    return _quantized(bundle, config, sources) if quantize and sources else bundle
 
 
-def parity(encoder: Encoder, onnx: Path, image_size: int) -> float:
-    """Largest difference in distance, torch against ONNX Runtime, from pixels on.
+class OnnxEmbedder:
+    """The exported encoder behind the same call as :class:`TorchEmbedder`."""
 
-    Over all pairs of a few pictures, one of them larger than the encoder's input.
-    """
-    pictures = [
-        generate(seed=0, index=i, size=2 * image_size if i == 0 else image_size) for i in range(6)
-    ]
-    by_torch = TorchEmbedder(encoder, image_size)(pictures)
-    by_onnx = Embedder(onnx)(to_batch(pictures, image_size))
-    a, b = np.triu_indices(len(pictures), k=1)
-    return float(np.abs(l2(by_torch[a], by_torch[b]) - l2(by_onnx[a], by_onnx[b])).max())
+    def __init__(self, path: Path, image_size: int) -> None:
+        self._embedder = Embedder(path)
+        self._image_size = image_size
+
+    def __call__(self, images: Images) -> NDArray[np.float32]:
+        """N images (H, W, 3) uint8 -> (N, D) float32 of unit norm."""
+        return self._embedder(to_batch(images, self._image_size))
 
 
-def _write_onnx(encoder: Encoder, path: Path, image_size: int) -> None:
-    example = torch.zeros(2, image_size, image_size, 3, dtype=torch.uint8)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns about its own dependencies
-        torch.onnx.export(
-            encoder,
-            (example,),
-            path,
-            input_names=["images"],
-            output_names=["embeddings"],
-            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+def _measure(embed: Embed, sources: Sources) -> Measured:
+    return measure(sources.val, embed, name=f"validation split of {sources.name}")
+
+
+def _calibration(images: Images, size: int) -> NDArray[np.uint8]:
+    """(N, S, S, 3) uint8, evenly spread over the training images."""
+    count = min(_CALIBRATION_IMAGES, len(images))
+    places = np.linspace(0, len(images) - 1, count).astype(int)
+    return to_batch([images[int(place)] for place in places], size)
+
+
+def _quantized(bundle: Bundle, config: TrainConfig, sources: Sources) -> Bundle:
+    """Replace the encoder by its int8 form; what that costs is measured and written down."""
+    size = config.data.image_size
+    fp32 = _measure(OnnxEmbedder(bundle.encoder_path, size), sources)
+    draft = bundle.directory / f".{ENCODER_FILE}.part"
+    quantize_int8(bundle.encoder_path, _calibration(sources.train, size), draft)
+    os.replace(draft, bundle.encoder_path)
+    (bundle.directory / WEIGHTS_FILE).unlink()  # the float32 weights are in the checkpoint
+    int8 = _measure(OnnxEmbedder(bundle.encoder_path, size), sources)
+    cost = {
+        "precision": "int8",
+        "calibration_images": min(_CALIBRATION_IMAGES, len(sources.train)),
+        "measured_on": fp32.points["f1"].measured_on,
+        "average_precision": {"fp32": fp32.average_precision, "int8": int8.average_precision},
+        "recall": {
+            at: {"fp32": point.recall, "int8": int8.points[at].recall}
+            for at, point in fp32.points.items()
+        },
+    }
+    replace(
+        bundle,
+        operating_points=int8.points,
+        default_at=int8.default_at,
+        provenance={**bundle.provenance, "quantization": cost},
+    ).save()
+    log.info("int8 against fp32: %s", json.dumps(cost["recall"]))
+    return Bundle.load(bundle.directory)

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from neardup.training import schema, summary
 from neardup.training.build import build_data, build_module, build_trainer
+from neardup.training.bundle_writer import write_bundle
 from neardup.training.checkpoints import (
     best_checkpoint,
     checkpoint_callback,
@@ -27,7 +28,6 @@ from neardup.training.dashboard import Dashboard
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.embed import TorchEmbedder
 from neardup.training.encoder import Encoder
-from neardup.training.export import write_bundle
 from neardup.training.throughput import Throughput
 from neardup.training.validation import Validation
 from neardup.training.verdict import Verdict, judge

@@ -1,0 +1,109 @@
+"""From a torch encoder to a bundle, written only when ONNX Runtime agrees with torch."""
+
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from neardup.bundle import ENCODER_FILE, WEIGHTS_FILE, Bundle, OperatingPoint
+from neardup.distance import l2
+from neardup.embedder import Embedder
+from neardup.errors import BundleError
+from neardup.preprocess import PREPROCESSING, to_batch
+from neardup.training.config import EncoderConfig
+from neardup.training.data.procedural import generate
+from neardup.training.embed import TorchEmbedder
+from neardup.training.encoder import Encoder
+
+PARITY = 1e-4
+"""Largest difference of a distance between torch and ONNX Runtime that is let through."""
+
+
+def write_bundle(
+    encoder: Encoder,
+    config: EncoderConfig,
+    out: Path,
+    *,
+    image_size: int,
+    operating_points: Mapping[str, OperatingPoint],
+    default_at: str,
+    provenance: Mapping[str, Any],
+) -> Bundle:
+    """Write ``out`` (replacing a bundle there) after the parity check has passed.
+
+    Raises:
+        BundleError: the exported encoder does not reproduce the torch encoder's distances.
+    """
+    draft = out.with_name(f".{out.name}.{os.getpid()}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        encoder = encoder.eval().float().cpu()
+        _write_onnx(encoder, draft / ENCODER_FILE, image_size)
+        state = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
+        save_file(state, draft / WEIGHTS_FILE)
+        difference = parity(encoder, draft / ENCODER_FILE, image_size)
+        if not difference <= PARITY:
+            raise BundleError(
+                f"{out}: not written: ONNX Runtime's distances differ from torch's by"
+                f" {difference:.2g}, more than {PARITY:g}"
+            )
+        bundle = Bundle(
+            directory=draft,
+            backbone=config.backbone,
+            embedding_size=config.embedding_size,
+            image_size=image_size,
+            preprocessing={
+                **PREPROCESSING,
+                "mean": encoder.mean.flatten().tolist(),
+                "std": encoder.std.flatten().tolist(),
+            },
+            operating_points=operating_points,
+            default_at=default_at,
+            provenance={**provenance, "onnx_parity": difference},
+        )
+        bundle.save()
+        shutil.rmtree(out, ignore_errors=True)
+        os.replace(draft, out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return Bundle.load(out)
+
+
+def parity(encoder: Encoder, onnx: Path, image_size: int) -> float:
+    """Largest difference in distance, torch against ONNX Runtime, from pixels on.
+
+    Over all pairs of a few pictures, one of them larger than the encoder's input.
+    """
+    pictures = [
+        generate(seed=0, index=i, size=2 * image_size if i == 0 else image_size) for i in range(6)
+    ]
+    by_torch = TorchEmbedder(encoder, image_size)(pictures)
+    by_onnx = Embedder(onnx)(to_batch(pictures, image_size))
+    a, b = np.triu_indices(len(pictures), k=1)
+    return float(np.abs(l2(by_torch[a], by_torch[b]) - l2(by_onnx[a], by_onnx[b])).max())
+
+
+def _write_onnx(encoder: Encoder, path: Path, image_size: int) -> None:
+    example = torch.zeros(2, image_size, image_size, 3, dtype=torch.uint8)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns about its own dependencies
+        torch.onnx.export(
+            encoder,
+            (example,),
+            path,
+            input_names=["images"],
+            output_names=["embeddings"],
+            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
