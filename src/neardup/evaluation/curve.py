@@ -85,7 +85,8 @@ def roc_area_bounds(scores: PairScores) -> tuple[float, float]:
         return 1.0, 1.0
     positive, fewest, most = false_positives_at_positives(scores)
     closer = np.searchsorted(scores.near_distance, positive, side="left")
-    ties = np.where(positive > scores.complete_to, 0, most - closer)
+    within_bin = scores.histogram[_binned(positive, scores)[1]] if scores.scale.whole else 0
+    ties = np.where(positive > scores.complete_to, within_bin, most - closer)
     high = 1 - np.mean(fewest - ties / 2) / scores.negatives
     low = 1 - np.mean(most - ties / 2) / scores.negatives
     return float(low), float(high)

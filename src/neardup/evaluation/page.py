@@ -96,7 +96,9 @@ def _families(report: Mapping[str, Any]) -> str:
     rows = []
     for row in report["families"]:
         cells = [row["family"], f"{row['average_precision']:.3f}", percent(row["rank_1"])]
-        cells += [percent(row["precision"]), percent(row["recall"])]
+        silent = row["recall"] == 0 and row["precision"] == 1
+        cells += ["no pair called" if silent else percent(row["precision"])]
+        cells += [percent(row["recall"])]
         cells += [percent(recalls[row["family"]]) for recalls in beside.values()]
         rows.append((cells, False))
     note = "the last columns are the baselines' recall, each at its own threshold"
@@ -253,7 +255,7 @@ def _table(head: Sequence[str], rows: Iterable[tuple[Sequence[str], bool]]) -> s
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join(
         f"<tr{' class=chosen' if chosen else ''}>"
-        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        + "".join(f"<td{' class=words' * (len(c) > 40)}>{escape(c)}</td>" for c in cells)
         + "</tr>"
         for cells, chosen in rows
     )

@@ -19,6 +19,7 @@ th, td { padding: .3rem .8rem .3rem 0; text-align: right; border-bottom: 1px sol
   white-space: nowrap; }
 th { font-weight: 600; color: var(--quiet); font-size: .88rem; }
 th:first-child, td:first-child { text-align: left; }
+td.words { white-space: normal; min-width: 14rem; }
 tr.chosen td { font-weight: 650; color: var(--accent); }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr));
   gap: 1rem; }
@@ -31,9 +32,9 @@ figcaption { font-size: .9rem; color: var(--quiet); margin-bottom: .4rem; }
   gap: .8rem; }
 .pair { background: var(--card); border: 1px solid var(--grid); border-radius: 8px;
   padding: .5rem; font-size: .8rem; overflow-wrap: anywhere; min-width: 0; }
-.pair .two { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; }
-.pair .two div { aspect-ratio: 1; background: var(--grid); display: grid; place-items: center; }
-.pair img { max-width: 100%; max-height: 100%; }
+.pair .two { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 4px; }
+.pair .two div { aspect-ratio: 1; background: var(--grid); position: relative; }
+.pair img { position: absolute; width: 100%; height: 100%; object-fit: contain; }
 .pair b { color: var(--accent); }
 details { margin: .6rem 0; } summary { cursor: pointer; }
 pre { overflow-x: auto; font-size: .8rem; }

@@ -12,7 +12,7 @@ def sentence(report: dict[str, Any]) -> str:
     precision = _share(chosen["precision"], report["intervals"].get("precision"))
     parts = [
         f"At distance {chosen['threshold']:.3f} ({report['chosen']}) {report['method']} finds "
-        f"{recall} of the copies, and {precision} of what it calls copies are"
+        f"{recall} of the copies, and {precision} of the pairs it reports are right"
     ]
     weak = sorted(
         (row for row in report["families"] if row["recall"] < 0.5), key=lambda row: row["recall"]

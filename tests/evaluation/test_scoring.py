@@ -1,0 +1,138 @@
+"""The pass in bounded memory finds what plain loops find, however little it may keep."""
+
+import numpy as np
+import pytest
+from made_up import by_loop, copies, make_task, unit
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from neardup.distance import l2_matrix
+from neardup.evaluation import scoring
+from neardup.evaluation.curve import (
+    at,
+    average_precision_bounds,
+    false_positive_rate,
+    roc_area_bounds,
+    sweep_scores,
+)
+from neardup.evaluation.metrics import at_threshold, sweep
+from neardup.evaluation.scoring import Scale, score
+
+BITS = Scale(upper=12, step=1, whole=True)
+
+
+@pytest.fixture(params=[8_000_000, 50], ids=["one block", "many blocks"])
+def _blocks(request, monkeypatch):
+    monkeypatch.setattr(scoring, "_PAIRS_AT_ONCE", request.param)
+
+
+def cases():
+    rng = np.random.default_rng(0)
+    yield "copies", *copies(12, 3, noise=0.3, seed=1), l2_matrix, scoring.L2_SCALE
+    groups = rng.integers(0, 8, size=30)
+    vectors = unit(rng.normal(size=(8, 5))[groups] + 0.5 * rng.normal(size=(30, 5)))
+    task = make_task(groups, groups, same_set=True, ignored=[(0, 1), (5, 20), (3, 4)])
+    yield "groups", task, vectors, vectors, l2_matrix, scoring.L2_SCALE
+    query, reference = rng.integers(0, 25, size=20), rng.integers(0, 25, size=40)
+    task = make_task(query, reference, ignored=[(0, 0), (7, 39)])
+    bits = rng.integers(0, 2, size=(60, 12)).astype(np.float32)
+    yield "retrieval with ties", task, bits[:20], bits[20:], hamming, BITS
+
+
+def hamming(a, b):
+    return np.abs(a[:, None] - b[None]).sum(axis=2)
+
+
+CASES = {name: rest for name, *rest in cases()}
+
+
+def loop(case):
+    return by_loop(*CASES[case][:4])
+
+
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("case", CASES)
+def test_with_room_for_all_pairs_everything_is_exact(case):
+    scores = score(*CASES[case])
+    distance, is_positive = loop(case)
+    assert np.isinf(scores.complete_to)
+    assert scores.negatives == np.count_nonzero(~is_positive)
+    np.testing.assert_allclose(
+        np.sort(scores.positive_distance), np.sort(distance[is_positive]), atol=1e-6
+    )
+    np.testing.assert_allclose(scores.near_distance, np.sort(distance[~is_positive]), atol=1e-6)
+    low, high = average_precision_bounds(scores)
+    assert low == high == pytest.approx(average_precision_score(is_positive, -distance))
+    low, high = roc_area_bounds(scores)
+    assert low == high == pytest.approx(roc_auc_score(is_positive, -distance))
+    swept, expected = sweep_scores(scores), sweep(distance, is_positive)
+    np.testing.assert_allclose(swept.threshold, expected.threshold, atol=1e-6)
+    np.testing.assert_array_equal(swept.true_positives, expected.true_positives)
+    np.testing.assert_array_equal(swept.false_positives, expected.false_positives)
+
+
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("keep", [0, 3, 17, 100])
+@pytest.mark.parametrize("case", CASES)
+def test_with_little_room_counts_stay_exact_and_bounds_hold(case, keep):
+    scores = score(*CASES[case], keep=keep)
+    distance, is_positive = loop(case)
+    assert len(scores.near) <= keep
+    swept = sweep_scores(scores)
+    assert swept.true_positives[-1] == np.count_nonzero(is_positive)
+    assert swept.false_positives[-1] == np.count_nonzero(~is_positive)
+    for row, threshold in enumerate(swept.threshold):
+        below = distance <= np.float32(threshold)
+        assert swept.true_positives[row] == np.count_nonzero(below & is_positive)
+        assert swept.false_positives[row] == np.count_nonzero(below & ~is_positive)
+        assert false_positive_rate(scores, threshold) == pytest.approx(
+            swept.false_positives[row] / swept.negatives
+        )
+    low, high = average_precision_bounds(scores)
+    assert low - 1e-9 <= average_precision_score(is_positive, -distance) <= high + 1e-9
+    low, high = roc_area_bounds(scores)
+    assert low - 1e-9 <= roc_auc_score(is_positive, -distance) <= high + 1e-9
+    inside = np.sort(distance[~is_positive])[: len(scores.near)]
+    np.testing.assert_allclose(scores.near_distance, inside, atol=1e-6)
+
+
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("case", CASES)
+def test_neighbours_of_each_query(case):
+    task, queries, references, distances, _ = CASES[case]
+    scores = score(*CASES[case], keep=5)
+    whole = distances(queries, references)
+    positive = {tuple(pair) for pair in task.positive.tolist()}
+    apart = positive | {tuple(pair) for pair in task.ignored.tolist()}
+    negatives = {
+        q: [whole[q, r] for r in range(len(references))
+            if (q, r) not in apart and not (task.same_set and q == r)]
+        for q in range(len(queries))
+    }  # fmt: skip
+    for q in range(len(queries)):
+        assert scores.nearest_distance[q] == pytest.approx(min(negatives[q]), abs=1e-6)
+        assert (q, int(scores.nearest_negative[q])) not in apart
+    assert {tuple(pair) for pair in scores.ranked.tolist()} == positive
+    for (q, r), closer in zip(scores.ranked, scores.closer_negatives, strict=True):
+        assert closer == sum(d <= whole[q, r] + 1e-7 for d in negatives[q])
+
+
+def test_a_threshold_chosen_elsewhere():
+    task, queries, references, *_ = CASES["copies"]
+    scores = score(task, queries, references, l2_matrix)
+    distance, is_positive = loop("copies")
+    for threshold in (0.0, 0.7, 1.1, 2.0):
+        assert at(scores, threshold) == at_threshold(distance, is_positive, threshold)
+    assert at(scores, None) == (1.0, 0.0)
+
+
+def test_parts_are_what_scoring_them_alone_gives():
+    task, queries, references, *_ = CASES["copies"]
+    half, rows, columns = task.of_sources(np.array([1, 4, 5, 9]))
+    assert half.positive_sources.tolist() == [1, 4, 5, 9]
+    distance, is_positive = by_loop(half, queries[rows], references[columns])
+    assert len(distance) == half.pair_count == 12 * 4
+    assert is_positive.sum() == 12
+    family, rows, columns = task.of_family(2)
+    assert len(rows) == 12
+    assert len(columns) == 12
+    assert len(family.positive) == 12
