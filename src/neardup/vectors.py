@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def write_vectors(intake: Intake, bundle: Bundle, path: Path) -> int:
     about = json.dumps({"encoder": bundle.encoder_id, "backbone": bundle.backbone})
     draft = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
     if path.suffix == ".npz":
-        arrays = {name: np.array(column) for name, column in columns.items()}
+        arrays: dict[str, Any] = {name: np.array(column) for name, column in columns.items()}
         np.savez(draft, embedding=embedding, neardup=np.array(about), **arrays)
     else:
         arrow = importlib.import_module("pyarrow")

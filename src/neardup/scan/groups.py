@@ -2,8 +2,8 @@
 
 Vectors are visited from the most to the least worth keeping. Each that is not yet within the
 threshold of a representative becomes one. Then every other vector joins the nearest
-representative it is paired with. So every member is within the threshold of its representative,
-which is the best copy of its group; two representatives are never within the threshold of each
+representative that is more worth keeping than itself. So every member is within the threshold of
+its representative, which is the best copy of its group; two representatives are never within the threshold of each
 other; and A~B~C~...~Z does not make A and Z one group.
 """
 
@@ -44,7 +44,7 @@ def group(pairs: Pairs, rank: Indices) -> list[Group]:
     order = np.argsort(rank[source], kind="stable")
     source, target, distance = source[order], target[order], distance[order]
     starts = np.flatnonzero(np.diff(source, prepend=-1))
-    ends = np.append(starts[1:], len(source))
+    ends = np.append(starts, len(source))[1:]
 
     covered = np.zeros(len(rank), dtype=bool)
     representative = np.zeros(len(rank), dtype=bool)
@@ -63,7 +63,7 @@ def _nearest(
     representative: npt.NDArray[np.bool_],
     rank: Indices,
 ) -> list[Group]:
-    joins = representative[source] & ~representative[target]
+    joins = representative[source] & ~representative[target] & (rank[source] < rank[target])
     source, target, distance = source[joins], target[joins], distance[joins]
     order = np.lexsort((rank[source], distance, target))
     source, target, distance = source[order], target[order], distance[order]

@@ -18,6 +18,7 @@ Vectors = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
 _BLOCK = 2048  # rows on each side of one matrix product
+_WORTH_PROJECTING = 4_000_000  # pairs
 _SAMPLE = 2000  # vectors that the directions and their number are chosen on
 _VERIFY = 8192  # survivors looked at together
 _SLACK = 1e-5  # more than float32 can be wrong about a squared distance between unit vectors
@@ -60,7 +61,10 @@ def pairs_within(a: Vectors, threshold: float, b: Vectors | None = None) -> Pair
     others = a if b is None else b
     if len(a) == 0 or len(others) == 0:
         return Pairs.collect([])
-    directions = _directions(a, others, threshold)
+    if len(a) * len(others) > _WORTH_PROJECTING:
+        directions = _directions(a, others, threshold)
+    else:
+        directions = np.eye(a.shape[1], dtype=np.float32)
     # One product gives -distance^2 / 2: the squared lengths ride along as two more columns.
     left, left_squares = _project(a, directions)
     right, right_squares = _project(others, directions)

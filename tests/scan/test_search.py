@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neardup.distance import l2
+from neardup.scan import search as search_module
+from neardup.scan import strategy
+from neardup.scan.search import pairs_within
+
+
+def unit(vectors):
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def clustered(rng, n, size, spread=0.1):
+    centres = rng.normal(size=(max(1, n // 5), size))
+    return unit(centres[rng.integers(0, len(centres), n)] + spread * rng.normal(size=(n, size)))
+
+
+def by_definition(a, b, threshold):
+    return {
+        (i, j): l2(a[i], b[j])
+        for i in range(len(a))
+        for j in range(len(b))
+        if l2(a[i], b[j]) <= np.float32(threshold)
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(0, 60),
+    size=st.sampled_from([2, 8, 40, 96]),
+    threshold=st.floats(0, 2),
+    projected=st.booleans(),
+)
+def test_nothing_is_missed_and_nothing_invented(seed, n, size, threshold, projected):
+    vectors = clustered(np.random.default_rng(seed), n, size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_module, "_WORTH_PROJECTING", 0 if projected else 10**9)
+        found = pairs_within(vectors, threshold)
+    expected = {k: d for k, d in by_definition(vectors, vectors, threshold).items() if k[0] < k[1]}
+    pairs = list(zip(found.left.tolist(), found.right.tolist(), strict=True))
+    assert dict(zip(pairs, found.distance, strict=True)) == expected
+    assert pairs == sorted(pairs)
+
+
+def test_across_two_sets(monkeypatch):
+    monkeypatch.setattr(search_module, "_WORTH_PROJECTING", 0)
+    monkeypatch.setattr(search_module, "_BLOCK", 16)
+    rng = np.random.default_rng(0)
+    a, b = clustered(rng, 50, 64), clustered(rng, 70, 64)
+    b[:10] = a[:10]
+    found = pairs_within(a, 0.6, b)
+    expected = by_definition(a, b, 0.6)
+    assert set(zip(found.left.tolist(), found.right.tolist(), strict=True)) == set(expected)
+    assert pairs_within(a[:0], 0.6, b).left.shape == (0,)
+    assert pairs_within(a, 0.6, b[:0]).left.shape == (0,)
+
+
+@pytest.mark.parametrize("block", [7, 64, 2048])
+def test_blocks_and_order_do_not_matter(monkeypatch, block):
+    monkeypatch.setattr(search_module, "_WORTH_PROJECTING", 0)
+    rng = np.random.default_rng(1)
+    vectors = clustered(rng, 400, 128)
+    whole = pairs_within(vectors, 0.9)
+    assert len(whole.left) > 100
+    monkeypatch.setattr(search_module, "_BLOCK", block)
+    monkeypatch.setattr(search_module, "_VERIFY", block)
+    order = rng.permutation(400)
+    shuffled = pairs_within(vectors[order], 0.9)
+    pairs = np.sort(np.stack([order[shuffled.left], order[shuffled.right]]), axis=0)
+    again = dict(zip(map(tuple, pairs.T.tolist()), shuffled.distance, strict=True))
+    pairs = np.stack([whole.left, whole.right]).T.tolist()
+    assert again == dict(zip(map(tuple, pairs), whole.distance, strict=True))
+
+
+def test_the_borderline_is_the_definition_of_distance():
+    rng = np.random.default_rng(2)
+    vectors = clustered(rng, 200, 512)
+    exact = pairs_within(vectors, 0.2)
+    for threshold in exact.distance[:: len(exact.distance) // 20]:
+        count = int((exact.distance <= threshold).sum())
+        assert len(pairs_within(vectors, float(threshold)).left) == count
+
+
+def test_memory_does_not_grow_with_the_square():
+    import tracemalloc
+
+    def peak(n):
+        vectors = unit(np.random.default_rng(3).normal(size=(n, 32)))
+        tracemalloc.start()
+        pairs_within(vectors, 0.1)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert peak(16_000) < 2 * peak(4_000) + 30e6  # all distances of 16,000 would take 1 GB
+
+
+def test_inverted_file_finds_nearly_all_and_says_how_many(monkeypatch):
+    pytest.importorskip("faiss")
+    rng = np.random.default_rng(4)
+    vectors = clustered(rng, 3000, 64)
+    exact, how = strategy.search(vectors, 0.7)
+    assert "exact" in how
+    monkeypatch.setattr(strategy, "EXACT_UP_TO", 1000)
+    found, how = strategy.search(vectors, 0.7)
+    recall = float(how.split()[-1])
+    pairs = {*zip(found.left.tolist(), found.right.tolist(), strict=True)}
+    truth = {*zip(exact.left.tolist(), exact.right.tolist(), strict=True)}
+    assert len(pairs) == len(found.left)
+    assert pairs <= truth
+    assert abs(len(pairs) / len(truth) - recall) < 0.05
+    assert recall > 0.9
+    across, _ = strategy.search(vectors[:50], 0.7, vectors)
+    assert (across.distance <= 0.7).all()
+    assert len(across.left) >= 50
