@@ -75,7 +75,7 @@ def load_checkpoint(path: Path) -> tuple[Encoder, TrainConfig, dict[str, Any]]:
         raise ConfigError(
             f"ckpt={path}: not a neardup checkpoint ({type(error).__name__}: {error})"
         ) from error
-    encoder = Encoder(config.encoder)
+    encoder = Encoder(config.encoder, image_size=config.data.image_size)
     load_weights(encoder, path)
     record = {**record, "steps": checkpoint["global_step"]}
     return encoder.eval(), config, record

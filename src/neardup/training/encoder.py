@@ -33,18 +33,34 @@ class Encoder(nn.Module):
 
     Args:
         config: backbone, pooling and embedding size. Its ``weights`` are not read here.
+        image_size: side S of the pictures, in pixels; some backbones (ViT, Swin) are built for
+            one size. None is the size that timm publishes the backbone for.
         pretrained: have timm fetch the backbone's published weights.
+
+    Raises:
+        ConfigError: timm has no such backbone, or cannot give its features before pooling.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, config: EncoderConfig, *, pretrained: bool = False) -> None:
+    def __init__(
+        self,
+        config: EncoderConfig,
+        *,
+        image_size: int | None = None,
+        pretrained: bool = False,
+    ) -> None:
         super().__init__()
+        options: dict[str, Any] = {"num_classes": 0, "global_pool": ""}
+        if image_size is not None and _has_fixed_size(config.backbone):
+            options["img_size"] = image_size
         try:
-            self.backbone = timm.create_model(
-                config.backbone, pretrained=pretrained, num_classes=0, global_pool=""
-            )
+            self.backbone = timm.create_model(config.backbone, pretrained=pretrained, **options)
+        except AssertionError as error:
+            raise ConfigError(
+                f"encoder.backbone={config.backbone}: cannot be used here ({error})"
+            ) from None
         except RuntimeError as error:
             if "Unknown model" not in str(error):
                 raise
@@ -53,7 +69,7 @@ class Encoder(nn.Module):
                 " `python -c 'import timm; print(timm.list_models())'` lists them"
             ) from None
         self.pool = GeM(config.gem_power)
-        self.project = nn.Linear(cast(int, self.backbone.num_features), config.embedding_size)
+        self.project = nn.Linear(cast(int, self.backbone.head_hidden_size), config.embedding_size)
         published = cast(dict[str, Any], self.backbone.pretrained_cfg)
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(published[name]).view(1, 3, 1, 1))
@@ -71,7 +87,14 @@ class Encoder(nn.Module):
         pixels = (pixels - self.mean) / self.std
         features = self.backbone(pixels.contiguous(memory_format=torch.channels_last))
         if features.ndim == 3:  # a transformer's (B, tokens, C): its patch tokens are the space
-            first_patch = cast(int, self.backbone.num_prefix_tokens)
-            features = features[:, first_patch:].transpose(1, 2).unsqueeze(-1)
+            prefix = getattr(self.backbone, "num_prefix_tokens", 0)
+            features = features[:, prefix:].transpose(1, 2).unsqueeze(-1)
+        elif getattr(self.backbone, "output_fmt", None) == "NHWC":
+            features = features.permute(0, 3, 1, 2)
         with torch.autocast(images.device.type, enabled=False):
             return F.normalize(self.project(self.pool(features)), dim=1)
+
+
+def _has_fixed_size(backbone: str) -> bool:
+    published = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
+    return published is not None and published.fixed_input_size

@@ -56,7 +56,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     sources = load_sources(
         config.data, max_zoom=config.augment.max_zoom, run_dir=run_dir, show=first_process
     )
-    encoder, origin = initial_encoder(config.encoder)
+    encoder, origin = initial_encoder(config.encoder, config.data.image_size)
     record = summary.provenance(config, origin, sources)
     untrained = _judge(encoder, config, sources) if first_process else None
 

@@ -28,8 +28,8 @@ _ALTERNATIVES = (
 )
 
 
-def initial_encoder(config: EncoderConfig) -> tuple[Encoder, str]:
-    """Build the encoder and give it its first weights.
+def initial_encoder(config: EncoderConfig, image_size: int) -> tuple[Encoder, str]:
+    """Build the encoder for pictures of side ``image_size`` and give it its first weights.
 
     Returns:
         The encoder and where its weights came from, in words for the record.
@@ -39,17 +39,18 @@ def initial_encoder(config: EncoderConfig) -> tuple[Encoder, str]:
     """
     match config.weights:
         case "random":
-            return Encoder(config), "random"
+            return Encoder(config, image_size=image_size), "random"
         case "imagenet":
-            return _from_hub(config), f"imagenet ({config.backbone}, timm)"
+            return _from_hub(config, image_size), f"imagenet ({config.backbone}, timm)"
         case "auto":
             try:
-                return _from_hub(config), f"imagenet ({config.backbone}, timm)"
+                return _from_hub(config, image_size), f"imagenet ({config.backbone}, timm)"
             except ConfigError as error:
                 log.warning("STARTING FROM RANDOM WEIGHTS. %s", error)
-                return Encoder(config), "random (encoder.weights=auto found no ImageNet weights)"
+                encoder = Encoder(config, image_size=image_size)
+                return encoder, "random (encoder.weights=auto found no ImageNet weights)"
         case path:
-            encoder = Encoder(config)
+            encoder = Encoder(config, image_size=image_size)
             load_weights(encoder, Path(path).expanduser())
             return encoder, f"file {Path(path).name}"
 
@@ -84,7 +85,8 @@ def load_weights(encoder: Encoder, path: Path) -> None:
         raise ConfigError(
             f"encoder.weights={path}: not an encoder with this backbone and embedding size:"
             f" it {sorted(problems)[0]} ({len(problems)} differences);"
-            " set encoder.backbone and encoder.embedding_size to those it was made with"
+            " set encoder.backbone, encoder.embedding_size and, for transformers, data.image_size"
+            " to those it was made with"
         )
     encoder.load_state_dict({**own, **state})
 
@@ -117,7 +119,7 @@ def _map_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _from_hub(config: EncoderConfig) -> Encoder:
+def _from_hub(config: EncoderConfig, image_size: int) -> Encoder:
     published = timm.get_pretrained_cfg(config.backbone) if timm.is_model(config.backbone) else None
     if published is not None and not published.has_weights:
         raise ConfigError(
@@ -130,7 +132,7 @@ def _from_hub(config: EncoderConfig) -> Encoder:
             f" machine and the model hub does not answer. {_ALTERNATIVES}"
         )
     try:
-        return Encoder(config, pretrained=True)
+        return Encoder(config, image_size=image_size, pretrained=True)
     except OSError as error:  # what requests, urllib and the hub client raise without a network
         raise ConfigError(
             f"encoder.weights={config.weights}: fetching {config.backbone} failed"
