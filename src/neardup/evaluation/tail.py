@@ -5,9 +5,11 @@ below a level u (Pickands 1975; Coles 2001, chapter 4):
 
     P(d <= t) = P(d <= u) (1 + shape (u - t) / scale)^(-1 / shape)
 
-Parameters come from probability-weighted moments (Hosking & Wallis 1987), corrected where they
-would exclude a distance that was seen (Dupuis & Tsao 1998). The level is the widest whose fit is
-not rejected, as in Bader, Yan & Zhang 2018.
+with the limit exp(-(u - t) / scale) at shape 0. Parameters come from probability-weighted moments
+(Hosking & Wallis 1987). The level is the widest whose fit is not rejected, as in Bader, Yan &
+Zhang 2018. A negative shape is replaced by 0: it would promise a distance below which there is no
+false pair at all, and on normally distributed distances it predicts rates 100 times beyond the
+sample up to 1000 times too low, where shape 0 predicts them 3 to 30 times too high.
 """
 
 from dataclasses import dataclass
@@ -19,8 +21,9 @@ FEWEST = 100
 """Negatives below the level that a fit needs at least."""
 
 _SIZES = (2000, 1400, 1000, 700, 500, 350, 250, 175, 125, FEWEST)
-_REJECT = 0.05
+_REJECT = 0.1
 _SIMULATIONS = 200
+_EXPONENTIAL = 1e-9  # a shape below this is 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,7 @@ class TailFit:
     Attributes:
         level: u, the distance below which the model holds.
         share_below: P(d <= u).
-        shape: negative: distances end at ``level + scale / shape``; 0: exponential.
+        shape: 0: exponential; positive: heavier than that.
         scale: positive, in units of distance.
         count: how many negatives lie below the level.
         fit_p_value: chance of a Kolmogorov-Smirnov distance as large as seen, if the model were
@@ -52,7 +55,7 @@ class TailFit:
     def threshold(self, rate: float) -> float:
         """The distance with this false-positive rate, which is at most ``share_below``."""
         share = rate / self.share_below
-        if abs(self.shape) < 1e-9:
+        if self.shape < _EXPONENTIAL:
             return self.level + self.scale * float(np.log(share))
         return self.level - self.scale / self.shape * float(share**-self.shape - 1)
 
@@ -98,7 +101,7 @@ def fit_tail(near_distance: NDArray[np.float32], negatives: int, *, seed: int) -
 def fit_depths(
     depth: NDArray[np.float64], weight: NDArray[np.float64] | None = None
 ) -> tuple[float, float]:
-    """Shape and scale from depths (n,) >= 0, optionally weighted (n,).
+    """Shape >= 0 and scale > 0 from depths (n,) >= 0, optionally weighted (n,).
 
     Hosking & Wallis (1987), equation 5: with a0 the mean of y and a1 that of y (1 - F(y)),
     shape = 2 - a0 / (a0 - 2 a1) and scale = 2 a0 a1 / (a0 - 2 a1).
@@ -107,24 +110,19 @@ def fit_depths(
     y = depth[order]
     w = np.ones(len(y)) if weight is None else weight[order]
     total = w.sum()
-    cumulated = np.cumsum(w) - (0.35 if weight is None else 0.5 * w)
-    above = 1 - cumulated / total
+    above = 1 - (np.cumsum(w) - (0.35 if weight is None else 0.5 * w)) / total
     a0 = float(np.sum(w * y) / total)
     a1 = float(np.sum(w * y * above) / total)
-    difference = max(a0 - 2 * a1, 1e-12)
-    shape, scale = 2 - a0 / difference, max(2 * a0 * a1 / difference, 1e-12)
-    deepest = float(y[w > 0].max())
-    if shape < 0 and deepest >= -scale / shape:
-        shape = -scale / (deepest * (1 + 1 / len(y)))
-    return shape, scale
+    shape = 2 - a0 / max(a0 - 2 * a1, 1e-12)
+    if shape <= 0:
+        return 0.0, max(a0, 1e-12)
+    return shape, max(2 * a0 * a1 / (a0 - 2 * a1), 1e-12)
 
 
 def _survival(depth: NDArray[np.float64], shape: float, scale: float) -> NDArray[np.float64]:
-    if abs(shape) < 1e-9:
+    if shape < _EXPONENTIAL:
         return np.asarray(np.exp(-depth / scale))
-    base = np.maximum(1 + shape * depth / scale, 0)
-    with np.errstate(divide="ignore"):
-        return np.asarray(base ** (-1 / shape))
+    return np.asarray((1 + shape * depth / scale) ** (-1 / shape))
 
 
 def _goodness(
@@ -133,7 +131,7 @@ def _goodness(
     """P-value of the Kolmogorov-Smirnov distance, the parameters refitted in each simulation."""
     seen = _distance_to_model(depth, shape, scale)
     uniform = rng.random((_SIMULATIONS, len(depth)))
-    if abs(shape) < 1e-9:
+    if shape < _EXPONENTIAL:
         simulated = -scale * np.log(uniform)
     else:
         simulated = scale / shape * (uniform**-shape - 1)

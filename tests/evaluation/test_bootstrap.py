@@ -1,0 +1,101 @@
+"""Error bars come from redrawing sources, and a source drawn twice counts as two."""
+
+import numpy as np
+import pytest
+from made_up import copies, make_task, unit
+
+from neardup.distance import l2_matrix
+from neardup.evaluation.bootstrap import Resampler, _Prepared, intervals, precision_band
+from neardup.evaluation.curve import at, average_precision_bounds
+from neardup.evaluation.measure import PRECISIONS
+from neardup.evaluation.metrics import average_precision, recall_at_precision
+from neardup.evaluation.scoring import score
+
+THRESHOLD = 0.9
+
+
+def prepared(task, queries, references):
+    scores = score(task, queries, references, l2_matrix)
+    resampler = Resampler.of(task)
+    return scores, resampler, _Prepared(task, scores, resampler, THRESHOLD, PRECISIONS)
+
+
+def test_drawing_every_source_once_gives_the_figures_themselves():
+    task, queries, references = copies(20, 3, noise=0.4, seed=0, size=8)
+    scores, resampler, ready = prepared(task, queries, references)
+    figures = ready.figures(np.ones(resampler.sources))
+    assert figures["average_precision"] == pytest.approx(average_precision_bounds(scores)[0])
+    assert (figures["precision"], figures["recall"]) == pytest.approx(at(scores, THRESHOLD))
+    assert resampler.of_all_negatives(np.ones(20), task) == scores.negatives
+
+
+@pytest.mark.parametrize("same_set", [False, True])
+def test_a_draw_is_the_figure_of_the_pairs_repeated(same_set):
+    rng = np.random.default_rng(1)
+    source = np.repeat(np.arange(10), 2)
+    vectors = unit(rng.normal(size=(10, 6))[source] + 0.5 * rng.normal(size=(20, 6)))
+    references = vectors if same_set else unit(vectors[::2] + 0.3 * rng.normal(size=(10, 6)))
+    task = make_task(source, source if same_set else np.arange(10), same_set=same_set)
+    scores, resampler, ready = prepared(task, vectors, references)
+    drawn = rng.multinomial(10, np.full(10, 0.1)).astype(float)
+    pairs = np.concatenate([scores.positive, scores.near])
+    times = resampler.of_pairs(drawn, pairs).astype(int)
+    distance = np.concatenate([scores.positive_distance, scores.near_distance])
+    is_positive = np.arange(len(pairs)) < len(scores.positive)
+    distance, is_positive = np.repeat(distance, times), np.repeat(is_positive, times)
+    figures = ready.figures(drawn)
+    assert figures["average_precision"] == pytest.approx(average_precision(distance, is_positive))
+    from neardup.evaluation.metrics import sweep
+
+    for target in PRECISIONS:
+        expected = recall_at_precision(sweep(distance, is_positive), target).recall
+        assert figures[f"recall_at_precision={target:g}"] == pytest.approx(expected)
+    assert resampler.of_all_negatives(drawn, task) == np.count_nonzero(~is_positive)
+
+
+def test_the_intervals_hold_the_truth_about_as_often_as_they_say():
+    truth = []
+    for seed in range(100, 106):
+        task, queries, references = copies(300, 1, noise=0.35, seed=seed, size=12)
+        truth.append(at(score(task, queries, references, l2_matrix), THRESHOLD)[1])
+    inside = 0
+    for seed in range(40):
+        task, queries, references = copies(40, 1, noise=0.35, seed=seed, size=12)
+        scores = score(task, queries, references, l2_matrix)
+        low, high = intervals(
+            task, scores, threshold=THRESHOLD, precisions=(0.9,), draws=150, seed=0
+        )["recall"]
+        inside += low <= np.mean(truth) <= high
+    assert inside >= 32
+
+
+def test_pairs_of_one_source_do_not_make_the_bar_shorter():
+    """Ten identical copies of each source say no more than one."""
+    bars = []
+    for each in (1, 10):
+        rng = np.random.default_rng(0)
+        references = unit(rng.normal(size=(30, 8)))
+        noisy = unit(references + 0.4 * rng.normal(size=(30, 8)))
+        task = make_task(np.repeat(np.arange(30), each), np.arange(30))
+        scores = score(task, np.repeat(noisy, each, axis=0), references, l2_matrix)
+        found = intervals(task, scores, threshold=0.9, precisions=(), draws=200, seed=0)
+        bars.append(np.subtract(*found["recall"]))
+    assert bars[0] == pytest.approx(bars[1])
+
+
+def test_few_sources_have_no_bars():
+    task, queries, references = copies(4, 2, noise=0.1, seed=0)
+    scores = score(task, queries, references, l2_matrix)
+    assert intervals(task, scores, threshold=1.0, precisions=(), draws=50, seed=0) == {}
+    assert precision_band(task, scores, np.array([0.5]), draws=50, seed=0) is None
+
+
+def test_band_surrounds_the_curve():
+    task, queries, references = copies(30, 2, noise=0.5, seed=0, size=6)
+    scores, resampler, ready = prepared(task, queries, references)
+    recalls = np.linspace(0, 1, 11)
+    band = precision_band(task, scores, recalls, draws=100, seed=0)
+    curve = ready.precision_at(np.ones(resampler.sources), recalls)
+    assert band.shape == (2, 11)
+    assert (band[0] <= curve + 0.05).all()
+    assert (curve <= band[1] + 0.05).all()
