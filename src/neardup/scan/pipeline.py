@@ -62,7 +62,9 @@ def scan(folder: Path, bundle: Bundle, embedder: Embedder, options: ScanOptions)
     seconds |= intake.seconds
     with timed("search", seconds):
         own, references = intake.pictures(paths), intake.pictures(others)
-        groups, pairs, how = _match(own, references, intake.contents, threshold, options)
+        groups, pairs, how = _match(
+            own, references, intake.contents, threshold, bundle.embedding_size, options
+        )
     return ScanResult(
         folder=folder,
         against=options.against,
@@ -85,20 +87,20 @@ def _match(
     references: Sequence[Picture],
     contents: Mapping[str, Content],
     threshold: float,
+    embedding_size: int,
     options: ScanOptions,
 ) -> tuple[list[DuplicateGroup], list[DuplicatePair], str]:
+    def vectors(pictures: Sequence[Picture]) -> Vectors:
+        rows = [contents[picture.sha256].vector for picture in pictures]
+        return np.array(rows, dtype=np.float32).reshape(len(rows), embedding_size)
+
     if options.against is None:
-        found, how = search(_vectors(own, contents), threshold)
+        found, how = search(vectors(own), threshold)
         found = matching.without_decided(found, own, own, options.decisions)
         groups = matching.groups_within(own, found, options.decisions)
         near = matching.pairs_of_files(own, own, found)
         return groups, [*matching.pairs_identical(own), *near], how
-    found, how = search(_vectors(references, contents), threshold, _vectors(own, contents))
+    found, how = search(vectors(references), threshold, vectors(own))
     found = matching.without_decided(found, references, own, options.decisions)
     groups = matching.groups_across(references, own, found)
     return groups, matching.pairs_of_files(references, own, found), how
-
-
-def _vectors(pictures: Sequence[Picture], contents: Mapping[str, Content]) -> Vectors:
-    vectors = [contents[picture.sha256].vector for picture in pictures]
-    return np.array(vectors, dtype=np.float32).reshape(len(vectors), -1)

@@ -1,0 +1,279 @@
+import csv
+import json
+import os
+import subprocess
+
+import numpy as np
+import pytest
+
+from neardup import Detector
+from neardup.scan.intake import Effort
+from neardup.scan.pipeline import ScanOptions, scan
+
+
+def names(group):
+    return [os.path.basename(file["path"]) for file in group["files"]]
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_finds_groups_and_accounts_for_every_file(album, run_scan, tmp_path):
+    code, summary, groups = run_scan(album)
+    assert code == 1
+    assert [names(group) for group in groups] == [
+        ["hill.png", "hill copy.png"],
+        ["sea.png", "sea small.png", "sea.jpg"],
+    ]
+    assert groups[0]["why"] == "the files are identical; this one is the oldest"
+    assert groups[1]["why"].startswith("as many pixels as any, and of those most bytes")
+    assert groups[0]["files"][1]["identical_to_previous"]
+    distances = [file["distance"] for file in groups[1]["files"]]
+    assert distances == sorted(distances)
+    assert distances[0] == 0 < distances[1] <= summary["threshold"]
+    assert summary["counts"] == {
+        "seen": 11, "embedded": 5, "identical": 1, "blank": 2, "skipped": 3,
+    }  # fmt: skip
+    reasons = {
+        os.path.basename(row["path"]): row["reason"]
+        for row in rows(tmp_path / "report/skipped.csv")
+    }
+    assert reasons == {
+        "empty.jpg": "the file is empty",
+        "half.jpg": "truncated: the file ends before the picture does",
+        "notes.txt": "not a picture, or of a format that cannot be read",
+    }
+    blank = [os.path.basename(row["path"]) for row in rows(tmp_path / "report/blank.csv")]
+    assert blank == ["black.png", "white.png"]
+    pairs = rows(tmp_path / "report/pairs.csv")
+    assert len(pairs) == 4
+    assert [row["identical"] for row in pairs] == ["1", "0", "0", "0"]
+
+
+def test_nothing_is_moved_or_deleted(album, run_scan):
+    before = {path: path.read_bytes() for path in album.rglob("*") if path.is_file()}
+    run_scan(album, "--script", album.parent / "remove.sh")
+    assert before == {path: path.read_bytes() for path in album.rglob("*") if path.is_file()}
+
+
+def test_no_duplicates_and_no_files(album, run_scan, tmp_path):
+    (tmp_path / "void").mkdir()
+    code, summary, groups = run_scan(tmp_path / "void")
+    assert (code, groups, summary["counts"]["seen"]) == (0, [], 0)
+    code, message, _ = run_scan(tmp_path / "nowhere")
+    assert code == 2
+    assert "nowhere" in message
+    code, message, _ = run_scan(album, "--at", "recall=7")
+    assert code == 2
+    assert "it has f1" in message
+
+
+def test_the_report_may_lie_in_the_folder(album, run_scan):
+    _, first, _ = run_scan(album, out=album / "report")
+    _, second, _ = run_scan(album, "--resume", out=album / "report")
+    assert first["counts"] == second["counts"]
+
+
+@pytest.mark.parametrize(
+    ("threads", "how"), [(1, {"batch_size": 1, "workers": 1}), (3, {"batch_size": 3, "workers": 4})]
+)
+def test_batches_workers_and_threads_do_not_matter(album, toy_bundle, threads, how):
+    def found(threads, **how):
+        detector = Detector.load(toy_bundle, threads=threads)
+        options = ScanOptions(at=1.2, effort=Effort(show_progress=False, **how))
+        result = scan(album, detector.bundle, detector.embedder, options)
+        return result.groups, result.pairs, result.skipped, result.blank, result.counts
+
+    assert found(threads, **how) == found(2)
+
+
+def test_renaming_files_changes_only_the_names(album, run_scan):
+    def by_content(groups):
+        return [[(file["sha256"], file["distance"]) for file in group["files"]] for group in groups]
+
+    _, _, before = run_scan(album, "--at", "1.2")
+    for number, path in enumerate(sorted(album.rglob("*.png"), reverse=True)):
+        path.rename(path.with_name(f"{number}.png"))
+    _, _, after = run_scan(album, "--at", "1.2")
+    assert by_content(before) == by_content(after)
+
+
+def test_against_lists_copies_across_only(album, run_scan, tmp_path, picture):
+    test = tmp_path / "test"
+    test.mkdir()
+    picture(1, size=(300, 300)).save(test / "leaked.png")
+    picture(2).save(test / "same bytes.png")
+    picture(9).save(test / "new.png")
+    picture(9, size=(100, 100)).save(test / "new again.png")
+    code, summary, groups = run_scan(album, "--against", test)
+    assert code == 1
+    assert {names(group)[0]: sorted(names(group)[1:]) for group in groups} == {
+        "leaked.png": ["sea small.png", "sea.jpg", "sea.png"],
+        "same bytes.png": ["hill copy.png", "hill.png"],
+    }
+    counts = summary["counts"]
+    assert counts["seen"] == 15 == sum(counts.values()) - counts["seen"]
+    code, message, _ = run_scan(album, "--against", album)
+    assert code == 2
+    assert "one folder" in message
+
+
+def test_against_a_folder_inside(album, run_scan):
+    _, summary, groups = run_scan(album, "--against", album / "sub")
+    assert summary["counts"]["seen"] == 11
+    assert {names(group)[0] for group in groups} == {"sea.jpg", "hill copy.png"}
+
+
+def test_resume_reads_and_embeds_nothing_again(album, toy_bundle, tmp_path):
+    detector = Detector.load(toy_bundle)
+    options = ScanOptions(report_folder=tmp_path / "r", effort=Effort(show_progress=False))
+    first = scan(album, detector.bundle, detector.embedder, options)
+
+    def refuse(batch):
+        raise AssertionError("embedded again")
+
+    (album / "another.txt").write_text("appeared since")
+    options = ScanOptions(
+        report_folder=tmp_path / "r", resume=True, effort=Effort(show_progress=False)
+    )
+    second = scan(album, detector.bundle, refuse, options)
+    assert second.groups == first.groups
+    assert second.counts.skipped == first.counts.skipped + 1
+    fresh = ScanOptions(report_folder=tmp_path / "r", effort=Effort(show_progress=False))
+    with pytest.raises(AssertionError, match="embedded again"):
+        scan(album, detector.bundle, refuse, fresh)
+
+
+def test_resume_forgets_what_another_encoder_made(album, run_scan, tmp_path, capsys):
+    from neardup.cli import main
+    from toy_bundle import save_toy_bundle
+
+    run_scan(album)
+    other = save_toy_bundle(tmp_path / "other", seed=5).directory
+    arguments = ["scan", str(album), "--resume", "--out", str(tmp_path / "report"), "--json"]
+    arguments += ["--workers", "1"]
+    main([*arguments, "--bundle", str(other)])
+    resumed = json.loads((tmp_path / "report/groups.json").read_text())
+    main([*arguments[:2], *arguments[3:], "--bundle", str(other)])
+    afresh = json.loads((tmp_path / "report/groups.json").read_text())
+    capsys.readouterr()
+    assert resumed["groups"] == afresh["groups"]
+
+
+def test_damaged_cache_is_named(album, run_scan, tmp_path):
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "scan-cache.sqlite").write_bytes(b"garbage" * 1000)
+    code, message, _ = run_scan(album, "--resume")
+    assert code == 2
+    assert "scan-cache.sqlite" in message
+
+
+def test_files_that_change_or_vanish_in_mid_scan(album, toy_bundle, monkeypatch):
+    from neardup.scan import intake
+
+    hash_files = intake.hash_files
+
+    def meddle(*arguments, **options):
+        result = hash_files(*arguments, **options)
+        (album / "sea.png").write_bytes((album / "naïve <b>&\n'name\".png").read_bytes())
+        (album / "sea small.png").unlink()
+        (album / "hill.png").unlink()  # its identical copy is still there
+        return result
+
+    monkeypatch.setattr(intake, "hash_files", meddle)
+    detector = Detector.load(toy_bundle)
+    result = detector.find_duplicates(album, show_progress=False)
+    reasons = {entry.path.name: entry.reason for entry in result.skipped}
+    assert reasons["sea.png"] == "it changed while it was being scanned"
+    assert reasons["sea small.png"].startswith("there is no such file")
+    assert "hill.png" not in reasons
+    counts = result.counts
+    assert counts.embedded + counts.identical + counts.blank + counts.skipped == counts.seen == 11
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links, pipes and any bytes as names")
+def test_links_pipes_and_odd_names(album, run_scan, tmp_path):
+    (album / "link.png").symlink_to(album / "hill.png")
+    (album / "loop").symlink_to(album, target_is_directory=True)
+    (album / "gone.png").symlink_to(album / "nowhere.png")
+    os.mkfifo(album / "pipe.png")
+    odd = os.fsencode(album) + b"/\xff\xfe.png"
+    with open(odd, "wb") as file:
+        file.write((album / "sea.png").read_bytes())
+    code, summary, groups = run_scan(album, "--script", tmp_path / "remove.sh")
+    assert code == 1
+    assert summary["counts"]["seen"] == 15
+    (hills,) = [names(group) for group in groups if "hill.png" in names(group)]
+    assert hills == ["hill.png", "hill copy.png", "link.png"]
+    assert any(os.fsencode(file["path"]) == odd for group in groups for file in group["files"])
+    reasons = {
+        os.path.basename(row["path"]): row["reason"]
+        for row in rows(tmp_path / "report/skipped.csv")
+    }
+    assert reasons["pipe.png"] == "it is not a regular file"
+    assert reasons["gone.png"].startswith("there is no such file")
+
+
+def test_script_removes_what_it_says(album, run_scan):
+    script = album.parent / "remove.sh"
+    run_scan(album, "--script", script)
+    assert script.read_text().count("\nrm") == 0
+    (album / "sea.png").unlink()  # the copy to keep is gone: its group must stay
+    subprocess.run(["sh", str(script)], check=False)
+    left = {path.name for path in album.rglob("*") if path.is_file()}
+    assert {"hill.png", "sea.jpg", "sea small.png"} <= left
+    assert "hill copy.png" not in left
+
+
+def test_decisions_are_honoured(album, run_scan, tmp_path):
+    _, _, groups = run_scan(album)
+    sea, small, jpg = (file["sha256"] for file in groups[1]["files"])
+    decisions = tmp_path / "decisions.json"
+    decisions.write_text(json.dumps({"format": 1, "different": [[jpg, sea]], "keep": [small]}))
+    _, _, groups = run_scan(album, "--decisions", decisions)
+    assert names(groups[-1]) == ["sea small.png", "sea.jpg", "sea.png"]
+    assert groups[-1]["why"] == "you chose it"
+    both = {"format": 1, "different": [[jpg, sea], [small, sea], [jpg, small]], "keep": []}
+    decisions.write_text(json.dumps(both))
+    _, _, groups = run_scan(album, "--decisions", decisions)
+    assert [names(group) for group in groups] == [["hill.png", "hill copy.png"]]
+    for wrong in ("{", "{}", '{"format": 9}', '{"format": 1, "different": [[1]], "keep": []}'):
+        decisions.write_text(wrong)
+        code, message, _ = run_scan(album, "--decisions", decisions)
+        assert code == 2
+        assert "decisions.json" in message
+
+
+def test_from_python(album, toy_bundle, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    result = Detector.load(toy_bundle).find_duplicates(album, show_progress=False)
+    assert [len(group.files) for group in result.groups] == [2, 3]
+    table = result.to_pandas()
+    assert isinstance(table, pandas.DataFrame)
+    assert list(table.columns) == ["a", "b", "distance", "identical"]
+    assert len(table) == 4
+    result.to_csv(tmp_path / "pairs.csv")
+    assert len(rows(tmp_path / "pairs.csv")) == 4
+    result.to_html(tmp_path / "page.html")
+    assert "neardup report" in (tmp_path / "page.html").read_text()
+
+
+def test_embed_writes_one_row_a_file(album, toy_bundle, tmp_path, capsys):
+    from neardup.cli import main
+
+    arguments = ["embed", str(album), "--bundle", str(toy_bundle), "--out"]
+    assert main([*arguments, str(tmp_path / "v.npz")]) == 0
+    written = np.load(tmp_path / "v.npz")
+    assert written["embedding"].shape == (6, 32)
+    assert os.path.basename(written["path"][0]) == "hill.png"
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert main([*arguments, str(tmp_path / "v.parquet")]) == 0
+    table = parquet.read_table(tmp_path / "v.parquet")
+    assert table["path"].to_pylist() == written["path"].tolist()
+    assert np.array_equal(
+        np.array(table["embedding"].to_pylist(), np.float32), written["embedding"]
+    )
+    assert main([*arguments, str(tmp_path / "v.txt")]) == 2
+    assert "v.txt" in capsys.readouterr().err

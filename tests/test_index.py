@@ -1,0 +1,91 @@
+import json
+
+import numpy as np
+import pytest
+
+from neardup.cli import main
+from toy_bundle import save_toy_bundle
+
+pytest.importorskip("lancedb")
+
+
+@pytest.fixture
+def folder(tmp_path, picture):
+    (tmp_path / "photos" / "o'clock").mkdir(parents=True)
+    for seed in range(4):
+        picture(seed).save(tmp_path / "photos" / f"{seed}.png")
+    picture(0).resize((80, 60)).save(tmp_path / "photos" / "o'clock" / "0 small.png")
+    (tmp_path / "photos" / "broken.png").write_bytes(b"no")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def run(toy_bundle, tmp_path, capsys):
+    def run(action, *arguments, bundle=toy_bundle):
+        index = str(tmp_path / "pictures.index")
+        command = ["index", action, index, *map(str, arguments), "--bundle", str(bundle), "--json"]
+        code = main(command)
+        printed = capsys.readouterr()
+        return code, printed.err if code == 2 else json.loads(printed.out)
+
+    return run
+
+
+def found(answer):
+    return [match["path"].rpartition("/")[2] for match in answer["matches"]]
+
+
+def test_create_query_add_remove(run, folder, picture):
+    code, answer = run("create", folder)
+    assert code == 0
+    assert (answer["added"], answer["skipped"], answer["pictures"]) == (5, 1, 5)
+    code, answer = run("query", folder / "0.png")
+    assert code == 0
+    assert found(answer) == ["0.png", "0 small.png"]
+    assert answer["matches"][0]["distance"] == 0
+    assert answer["matches"][1]["distance"] <= answer["threshold"]
+
+    picture(77).save(folder / "new.png")
+    picture(78).save(folder / "3.png")  # replaced by another picture
+    code, answer = run("add", folder)
+    assert (answer["known"], answer["added"], answer["pictures"]) == (4, 2, 6)
+    assert found(run("query", folder / "3.png")[1]) == ["3.png"]
+
+    code, answer = run("remove", folder / "o'clock", folder / "1.png", folder / "unknown.png")
+    assert (code, answer) == (0, {"removed": 2, "pictures": 4})
+    assert found(run("query", folder / "0.png")[1]) == ["0.png"]
+    picture(99).save(folder.parent / "stranger.png")
+    assert run("query", folder.parent / "stranger.png") == (1, {"threshold": 0.25, "matches": []})
+
+
+def test_query_agrees_with_the_definition_of_distance(run, folder, toy_bundle):
+    from neardup import Detector
+
+    run("create", folder)
+    detector = Detector.load(toy_bundle)
+    paths = sorted(folder.rglob("[0-9]*.png"))
+    expected = {str(path): detector.distance(folder / "2.png", path) for path in paths}
+    _, answer = run("query", folder / "2.png", "--at", "2")
+    matches = {match["path"]: match["distance"] for match in answer["matches"]}
+    assert matches == expected
+    edge = float(np.sort(list(expected.values()))[1])
+    assert len(run("query", folder / "2.png", "--at", repr(edge))[1]["matches"]) == 2
+
+
+def test_another_bundle_is_refused(run, folder, tmp_path):
+    run("create", folder)
+    other = save_toy_bundle(tmp_path / "other", seed=9).directory
+    for action, argument in (("add", folder), ("query", folder / "0.png"), ("remove", folder)):
+        code, message = run(action, argument, bundle=other)
+        assert code == 2
+        assert "another bundle" in message
+
+
+def test_what_is_there_is_not_overwritten(run, folder, tmp_path):
+    code, message = run("query", folder / "0.png")
+    assert code == 2
+    assert "not an index" in message
+    run("create", folder)
+    code, message = run("create", folder)
+    assert code == 2
+    assert "exists already" in message
