@@ -140,8 +140,8 @@ def test_groups_of_real_files(bundle, picture, tmp_path):
 def test_retrieval_of_files(bundle, photos, picture, tmp_path):
     queries, truth = tmp_path / "queries", tmp_path / "truth.csv"
     queries.mkdir()
-    for seed in range(4):
-        picture(seed, size=(90, 70)).save(queries / f"q{seed}.jpg")
+    for number, seed in enumerate((0, 1, 2, 99)):
+        picture(seed, size=(90, 70)).save(queries / f"q{number}.jpg")
     truth.write_text("".join(f"q{seed},{seed:02}\n" for seed in range(3)) + "q3,\n")
     done = run(
         f"bundle={bundle}", "protocol=retrieval", f"protocol.queries={queries}",

@@ -16,8 +16,9 @@ _CAPTIONS = {
     "collection": "False pairs to expect when all pairs of a collection are compared, 95 % band",
     "robustness": "Recall in % after one change, “severity: recall”, harsher to the right; "
     "the bar stands where training stopped",
+    "robustness_curves": "Recall against severity; shaded where training showed nothing like it",
 }
-_WIDE = ("robustness",)
+_WIDE = ("robustness", "robustness_curves")
 
 
 def page(report: Mapping[str, Any], figures: Mapping[str, str], pictures: Gallery) -> str:

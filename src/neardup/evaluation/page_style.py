@@ -25,8 +25,9 @@ tr.chosen td { font-weight: 650; color: var(--accent); }
   gap: 1rem; }
 figure { margin: 0; padding: .8rem; background: var(--card); border: 1px solid var(--grid);
   border-radius: 8px; min-width: 0; }
-figure.wide { grid-column: 1 / -1; } figure.wide svg { max-width: 860px; }
 figure svg { width: 100%; height: auto; display: block; }
+figure.wide { grid-column: 1 / -1; overflow-x: auto; }
+figure.wide svg { max-width: 860px; min-width: 620px; }
 figcaption { font-size: .9rem; color: var(--quiet); margin-bottom: .4rem; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 250px), 1fr));
   gap: .8rem; }
@@ -36,6 +37,8 @@ figcaption { font-size: .9rem; color: var(--quiet); margin-bottom: .4rem; }
 .pair .two div { aspect-ratio: 1; background: var(--grid); position: relative; }
 .pair img { position: absolute; width: 100%; height: 100%; object-fit: contain; }
 .pair b { color: var(--accent); }
+@media (max-width: 560px) { body { padding: .8rem; } .verdict { font-size: 1.1rem; }
+  th, td { padding-right: .5rem; font-size: .85rem; } }
 details { margin: .6rem 0; } summary { cursor: pointer; }
 pre { overflow-x: auto; font-size: .8rem; }
 """

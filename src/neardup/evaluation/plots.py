@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neardup.evaluation.bootstrap import precision_band
-from neardup.evaluation.heat_map import draw_heat_map
+from neardup.evaluation.heat_map import draw_curves, draw_heat_map
 from neardup.evaluation.measure import Part
 from neardup.evaluation.report import Judged
 
@@ -20,6 +20,14 @@ INK, GRID = "#1f2933", "#d5dbe1"
 MAIN, OTHER = "#3b82c4", "#e0803a"
 _SERIES = (OTHER, "#3fa773", "#a071c9", "#b08a2e")
 _BINS = 160
+NAMES = (
+    "distances",
+    "threshold",
+    "precision_recall",
+    "collection",
+    "robustness",
+    "robustness_curves",
+)
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 10,
@@ -45,33 +53,38 @@ def draw(
     SVG text uses ``currentColor`` for ink and ``var(--grid)`` for grid lines, on no background.
     """
     test = main.measured.test
-    figures: dict[str, tuple[tuple[float, float], Callable[[Axes], None]]] = {
-        "distances": ((5.2, 3.2), lambda axes: _distances(axes, test, main.threshold)),
-        "threshold": ((5.2, 3.2), lambda axes: _against_threshold(axes, test, main.threshold)),
+    cells = report["robustness"]
+    figures: dict[str, tuple[tuple[float, float], Callable[[Figure], None]]] = {
+        "distances": ((5.2, 3.2), lambda f: _distances(f.add_subplot(), test, main.threshold)),
+        "threshold": (
+            (5.2, 3.2),
+            lambda f: _against_threshold(f.add_subplot(), test, main.threshold),
+        ),
         "precision_recall": (
             (5.2, 3.6),
-            lambda axes: _precision_recall(axes, report, main, others),
+            lambda f: _precision_recall(f.add_subplot(), report, main, others),
         ),
     }
     if report["collection"]["curves"]:
-        figures["collection"] = ((5.2, 3.6), lambda axes: _collection(axes, report["collection"]))
-    if report["robustness"]:
-        figures["robustness"] = (
-            (7.2, 6.2),
-            lambda axes: draw_heat_map(axes, report["robustness"], INK),
+        figures["collection"] = (
+            (5.2, 3.6),
+            lambda f: _collection(f.add_subplot(), report["collection"]),
         )
+    if cells:
+        figures["robustness"] = ((7.2, 6.2), lambda f: draw_heat_map(f, cells, INK))
+        figures["robustness_curves"] = ((7.2, 6.2), lambda f: draw_curves(f, cells, MAIN, INK))
     for old in folder.glob("*.png"):
-        if old.stem in {*figures, "collection", "robustness"}:
+        if old.stem in NAMES:
             old.unlink()
     return {name: _render(name, *figure, folder) for name, figure in figures.items()}
 
 
 def _render(
-    name: str, size: tuple[float, float], paint: Callable[[Axes], None], folder: Path
+    name: str, size: tuple[float, float], paint: Callable[[Figure], None], folder: Path
 ) -> str:
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=size, layout="constrained")
-        paint(figure.add_subplot())
+        paint(figure)
         figure.savefig(folder / f"{name}.png", dpi=150, facecolor="white")
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
