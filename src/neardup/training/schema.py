@@ -31,9 +31,12 @@ def register_schemas() -> None:
     for group, schemas in (("data", DATA), ("loss", LOSS)):
         for name, schema in schemas.items():
             register(f"schema_{name}", schema, group=group)
-    OmegaConf.register_new_resolver(
-        "first", lambda *values: next(filter(None, values)), replace=True
-    )
+    resolvers = {
+        "first": lambda *values: next(filter(None, values)),  # the first that is not empty
+        "file_name": lambda text: text.replace("/", "_"),
+    }
+    for name, resolver in resolvers.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
 def from_hydra(cfg: DictConfig) -> c.TrainConfig:
