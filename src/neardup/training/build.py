@@ -1,5 +1,6 @@
 """From configuration to objects, by plain calls. The one place where a run is put together."""
 
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -44,13 +45,18 @@ def build_data(config: TrainConfig, sources: Sources) -> PairDataModule:
         ViewMaker(config.augment, config.data.image_size),
         seed=config.seed,
         steps_per_round=config.trainer.val_every,
+        max_steps=config.trainer.max_steps,
     )
 
 
 def build_trainer(
     config: TrainConfig, callbacks: list[Callback], *, resume_step: int | None
 ) -> Trainer:
-    """The Lightning trainer. A round of ``val_every`` steps is what Lightning calls an epoch."""
+    """The Lightning trainer. A round of ``val_every`` steps is what Lightning calls an epoch.
+
+    It is told the number of rounds, not of steps: with ``max_steps`` Lightning takes a checkpoint
+    from the end of an epoch for one from its middle, and resumes at the wrong place.
+    """
     options = config.trainer
     accelerator = options.accelerator
     precision = options.precision
@@ -63,7 +69,7 @@ def build_trainer(
         devices=options.devices,
         strategy=options.strategy,
         precision=precision,  # type: ignore[arg-type]
-        max_steps=options.max_steps,
+        max_epochs=math.ceil(options.max_steps / options.val_every),
         gradient_clip_val=options.gradient_clip or None,
         limit_val_batches=0,
         use_distributed_sampler=False,

@@ -24,6 +24,7 @@ class PairDataModule(LightningDataModule):
         make_view: the augmentation.
         seed: the run's seed.
         steps_per_round: steps between validations.
+        max_steps: steps of the whole run.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class PairDataModule(LightningDataModule):
         *,
         seed: int,
         steps_per_round: int,
+        max_steps: int,
     ) -> None:
         super().__init__()
         self.config = config
@@ -43,6 +45,7 @@ class PairDataModule(LightningDataModule):
             num_sources=len(images),
             batch_size=config.batch_size,
             steps_per_round=steps_per_round,
+            max_steps=max_steps,
             seed=seed,
         )
 
@@ -59,9 +62,12 @@ class PairDataModule(LightningDataModule):
         workers = self.config.num_workers
         if workers < 0:
             workers = _workers_for(on_gpu, self.trainer.num_devices)
+        sampler = self.make_sampler(rank=self.trainer.global_rank, world_size=world_size)
+        # Lightning starts the loader before it tells the sampler of a resumed run its round.
+        sampler.set_epoch(self.trainer.global_step // sampler.steps_per_round)
         return DataLoader(
             self.dataset,
-            batch_sampler=self.make_sampler(rank=self.trainer.global_rank, world_size=world_size),
+            batch_sampler=sampler,
             num_workers=workers,
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,

@@ -20,6 +20,7 @@ class StepBatchSampler(Sampler[list[PairKey]]):
         num_sources: how many source images there are.
         batch_size: pairs per step over all processes.
         steps_per_round: steps between validations.
+        max_steps: steps of the whole run; the last round ends there.
         seed: the run's seed.
         rank: this process.
         world_size: how many processes; must divide ``batch_size``.
@@ -31,6 +32,7 @@ class StepBatchSampler(Sampler[list[PairKey]]):
         num_sources: int,
         batch_size: int,
         steps_per_round: int,
+        max_steps: int,
         seed: int,
         rank: int = 0,
         world_size: int = 1,
@@ -38,21 +40,23 @@ class StepBatchSampler(Sampler[list[PairKey]]):
         self.num_sources = num_sources
         self.batch_size = batch_size
         self.steps_per_round = steps_per_round
+        self.max_steps = max_steps
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
         self.round = 0
+        self.sampler = self  # Lightning gives the round to a batch sampler's sampler
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each round; ``epoch`` counts rounds from 0."""
         self.round = epoch
 
     def __len__(self) -> int:
-        return self.steps_per_round
+        return min(self.steps_per_round, self.max_steps)
 
     def __iter__(self) -> Iterator[list[PairKey]]:
         first = self.round * self.steps_per_round
-        for step in range(first, first + self.steps_per_round):
+        for step in range(first, min(first + self.steps_per_round, self.max_steps)):
             yield self.batch(step)[self.rank :: self.world_size]
 
     def batch(self, step: int) -> list[PairKey]:
