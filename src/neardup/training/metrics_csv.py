@@ -25,8 +25,8 @@ class MetricsCSV(Logger):
 
     Args:
         run_dir: where the file is.
-        resume_step: rows after this step are of a future that was lost, and are dropped; None
-            starts afresh.
+        resume_step: how many steps were done; rows from this step on, counted from 0, are of a
+            future that was lost, and are dropped. None starts afresh.
     """
 
     def __init__(self, run_dir: Path, *, resume_step: int | None = None) -> None:
@@ -35,7 +35,7 @@ class MetricsCSV(Logger):
         self.rows: dict[int, dict[str, Any]] = {}
         for row in [] if resume_step is None else read_rows(run_dir):
             step = int(row["step"])
-            if resume_step is not None and step <= resume_step:
+            if resume_step is not None and step < resume_step:
                 self.rows[step] = {k: v for k, v in row.items() if v != ""}
 
     @property
