@@ -1,4 +1,4 @@
-"""The alarm that stops a run whose embeddings have fallen together."""
+"""What stops a run: embeddings that have fallen together, figures that are no longer numbers."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class CollapseAlarm(Callback):
         spread = float(outputs["spread"])
         positive = float(outputs["positive_distance"])
         nearest = float(outputs["nearest_negative_distance"])
-        collapsed = spread < SPREAD and positive > 0.5 * nearest
+        collapsed = spread < SPREAD and positive >= 0.5 * nearest  # both are 0 on one point
         self.collapsed_steps = self.collapsed_steps + 1 if collapsed else 0
         if self.patience and self.collapsed_steps >= self.patience:
             raise NeardupError(
@@ -39,3 +39,11 @@ class CollapseAlarm(Callback):
                 " loss.koleo_weight (1 is a start), or use loss=ntxent; loss.miner=semi_hard for"
                 " triplets. trainer.collapse_patience=0 silences this alarm"
             )
+
+
+def diverged(what: str, step: int) -> str:
+    """The explanation for a run that cannot go on."""
+    return (
+        f"{what} at step {step}: lower optimizer.lr, lengthen optimizer.warmup_fraction or clip"
+        " the gradient (trainer.gradient_clip); the last good state is in checkpoints/last.ckpt"
+    )

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from neardup.errors import NeardupError
+from neardup.training.collapse import diverged
 from neardup.training.config import OptimizerConfig
 from neardup.training.data.pairs import Pair
 from neardup.training.encoder import Encoder
@@ -44,11 +45,8 @@ class SiameseModule(LightningModule):
         embeddings, source = gather_batch(self.encoder(images), source)
         parts = self.loss(embeddings, source)
         if not torch.isfinite(parts["total"]):
-            raise NeardupError(
-                f"the loss became {parts['total'].item()} at step {self.global_step}:"
-                " lower optimizer.lr, lengthen optimizer.warmup_fraction or clip the gradient"
-                " (trainer.gradient_clip); the last good state is in checkpoints/last.ckpt"
-            )
+            loss = f"the loss became {parts['total'].item()}"
+            raise NeardupError(diverged(loss, self.global_step))
         self.log("train/loss", parts["total"].detach())
         for name in parts.keys() - {"total"}:
             self.log(f"train/loss_{name}", parts[name].detach())

@@ -6,9 +6,12 @@ all processes hold the same figures.
 
 from typing import cast
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
+from neardup.errors import NeardupError
+from neardup.training.collapse import diverged
 from neardup.training.embed import TorchEmbedder
 from neardup.training.encoder import Encoder
 from neardup.training.verdict import Images, measure
@@ -23,7 +26,13 @@ class Validation(Callback):
         self.console = console
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure and log."""
+        """Measure and log, before the checkpoint of this round is written.
+
+        Raises:
+            NeardupError: the last steps have spoilt the weights, which are not worth keeping.
+        """
+        if not all(torch.isfinite(p).all() for p in pl_module.parameters()):
+            raise NeardupError(diverged("the weights became NaN or infinite", trainer.global_step))
         embed = TorchEmbedder(cast(Encoder, pl_module.encoder), self.image_size)
         measured = measure(self.images, embed, name="validation")
         figures = {
@@ -31,7 +40,10 @@ class Validation(Callback):
             "val/recall_at_p99": measured.points["precision=0.99"].recall,
             "val/threshold_f1": float(measured.points["f1"].threshold or 0.0),
         }
-        pl_module.log_dict(figures, rank_zero_only=False)
+        pl_module.log_dict(figures, logger=False)
+        for logger in trainer.loggers:  # at once, so that no checkpoint is without its figures
+            logger.log_metrics(figures, step=trainer.global_step - 1)
+            logger.save()
         self.latest = measured
         if trainer.is_global_zero:
             self.console.print(
