@@ -29,6 +29,7 @@ def provenance(config: TrainConfig, weights: str, sources: Sources) -> dict[str,
         "initial_weights": weights,
         "data": sources.name,
         "sources": dict(sources.record),
+        "backbone": config.encoder.backbone,
         "loss": asdict(config.loss),
         "seed": config.seed,
         "git_commit": _git_commit(),
@@ -95,11 +96,7 @@ def next_commands(run_dir: Path) -> str:
     here = Path.cwd()
     bundle = run_dir / "bundle"
     shown = bundle.relative_to(here) if bundle.is_relative_to(here) else bundle
-    return (
-        "next:\n"
-        f"  neardup compare A.jpg B.jpg --bundle {shown}\n"
-        f"  python eval.py bundle={shown}"
-    )
+    return f"next:\n  neardup compare A.jpg B.jpg --bundle {shown}\n  python eval.py bundle={shown}"
 
 
 def _git_commit() -> str:
