@@ -1,5 +1,6 @@
 """Evaluate an encoder: ``python eval.py [group=choice ...] [key=value ...]``; see the README."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ from neardup.evaluation.plan import Pictures
 from neardup.evaluation.plans import SPLITS_FILE, make_plan
 from neardup.evaluation.run import evaluate
 from neardup.evaluation.training_limits import trained_limits
-from neardup.hydra_config import exit_on_error, register, to_config
+from neardup.hydra_config import exit_on_error, register, run_command, to_config
 
 register("schema", EvalConfig)
 register("schema_pairs", schema.PairsConfig, group="protocol")
@@ -102,9 +103,9 @@ def baseline(name: str, config: EvalConfig, bundle: Bundle, scratch: Path) -> Me
         return perceptual_hash(name)
     import torch
 
+    from neardup.training.bundle_writer import write_bundle
     from neardup.training.config import EncoderConfig
     from neardup.training.encoder import Encoder
-    from neardup.training.export import write_bundle
 
     torch.manual_seed(config.seed)
     network = EncoderConfig(
@@ -126,16 +127,22 @@ def log(config: EvalConfig, report: dict[str, Any]) -> None:
     """Send figures to wandb, offline unless a login is there."""
     if config.logger != "wandb":
         return
+    os.environ.setdefault("WANDB_SILENT", "true")
     import wandb
 
-    mode = "online" if wandb.Api is not None and wandb.setup().settings.api_key else "offline"
+    mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False) else "offline")
     out = Path(config.out)
     numbers = {k: v for k, v in report["headline"].items() if v is not None}
-    with wandb.init(project="neardup", job_type="eval", config=report["config"], mode=mode) as run:
-        run.log({f"eval/{name}": value for name, value in numbers.items()})
+    with wandb.init(
+        project="neardup", job_type="eval", config=report["config"], dir=out, mode=mode
+    ) as run:
         pictures = sorted((out / "figures").glob("*.png"))
-        run.log({f"eval/{path.stem}": wandb.Image(str(path)) for path in pictures})
-        run.log({"eval/report": wandb.Html((out / "report.html").read_text(), inject=False)})
+        page = wandb.Html((out / "report.html").read_text(), inject=False)
+        run.log(
+            {f"eval/{name}": value for name, value in numbers.items()}
+            | {f"eval/{path.stem}": wandb.Image(str(path)) for path in pictures}
+            | {"eval/report": page}
+        )
 
 
 def print_summary(config: EvalConfig, report: dict[str, Any]) -> None:
@@ -157,4 +164,4 @@ def print_summary(config: EvalConfig, report: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -12,7 +12,7 @@ path of the section is put in front here, so that the user reads ``loss.margin: 
 import dataclasses
 import difflib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -66,6 +66,17 @@ def exit_on_error() -> Iterator[None]:
     except NeardupError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def run_command(command: Callable[[], object]) -> None:
+    """Run what ``hydra.main`` made, with exit code 2 also for what Hydra itself refuses.
+
+    Hydra prints its own message (an unknown key or group, a wrong type) and exits with code 1.
+    """
+    try:
+        command()
+    except SystemExit as stop:
+        sys.exit(2 if stop.code == 1 else stop.code)
 
 
 def _refuse_unknown_keys(node: DictConfig, path: str) -> None:

@@ -5,12 +5,9 @@ import pytest
 from made_up import copies
 
 from neardup.distance import l2_matrix
-from neardup.evaluation.collection import (
-    check_by_holding_out,
-    expected_false_pairs,
-    false_pair_rates,
-)
+from neardup.evaluation.collection import expected_false_pairs, false_pair_rates
 from neardup.evaluation.hard_negatives import rows
+from neardup.evaluation.held_out import check_by_holding_out
 from neardup.evaluation.scoring import score
 
 

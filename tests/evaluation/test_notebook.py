@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 
 import matplotlib
-import pytest
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("threshold*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(NOTEBOOKS.glob("threshold*.ipynb")), ids=lambda path: path.stem
+)
 def test_notebook_runs_and_is_stripped(path, monkeypatch, capsys):
     monkeypatch.setitem(matplotlib.rcParams, "backend", "agg")
     cells = json.loads(path.read_text())["cells"]

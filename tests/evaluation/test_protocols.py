@@ -43,6 +43,11 @@ def test_groups_are_pairs_within(folder):
     assert task.pair_count == 10
 
 
+def test_a_line_may_stand_twice(folder):
+    task = everything(plan_groups(folder, labels(folder, FULL + "a/1.png,x\n")))
+    assert task.pair_count == 10
+
+
 def test_ignored_pairs_count_nowhere(folder):
     text = (
         "path,group,ignore\na/1.png,x,y\na/2.png,x,\nb/3.png,y,\nb/4.png,y,\nc/5.png,z,*\n"
@@ -71,7 +76,7 @@ def test_classes_are_read_and_unreadable_pictures_leave(folder):
     [
         ("path,group\na/1.png,x\ngone.png,x\nb/3.png,y\n", "line 3: gone.png is not a file"),
         ("path,group\na/1.png,x\n../outside.png,x\n", "line 3: ../outside.png lies outside"),
-        ("path,group\na/1.png,x\na/1.png,y\n", "a/1.png is already on line 2"),
+        ("path,group\na/1.png,x\na/1.png,y\n", "line 3: a/1.png stands otherwise on line 2"),
         ("path,group\na/1.png,x\na/2.png,x\n", "only one group"),
         ("path,group\na/1.png,x\na/2.png,y\n", "no group has two pictures"),
         ("path,label\na/1.png,x\n", "no column 'group'; it has path,label"),

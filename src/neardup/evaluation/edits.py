@@ -63,7 +63,7 @@ FAMILIES: dict[str, Family] = {
         pixels.gaussian_noise, "Gaussian noise {:g}", "standard deviation in levels of 255", 0, 255
     ),
     "all_three": Family(
-        _all_three, "all three, zoom {:g}x", "zoom; colour and noise stay as they are", 1, 100
+        _all_three, "all three at zoom {:g}x", "zoom; colour and noise stay as they are", 1, 100
     ),
     "jpeg": Family(pixels.jpeg, "JPEG {:g}", "quality, lower is harsher", 1, 95),
     "blur": Family(pixels.blur, "blur {:g} %", "sigma in % of the shorter side", 0, 50),

@@ -9,10 +9,10 @@ import numpy as np
 
 from neardup.errors import ConfigError
 from neardup.evaluation.gallery import Gallery
+from neardup.evaluation.judged import Judged
 from neardup.evaluation.measure import Part
 from neardup.evaluation.page import page
 from neardup.evaluation.plots import draw
-from neardup.evaluation.report import Judged
 
 
 def write(

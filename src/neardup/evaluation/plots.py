@@ -10,11 +10,12 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from neardup.evaluation.bootstrap import precision_band
 from neardup.evaluation.heat_map import draw_curves, draw_heat_map
+from neardup.evaluation.judged import Judged
 from neardup.evaluation.measure import Part
-from neardup.evaluation.report import Judged
 
 INK, GRID = "#1f2933", "#d5dbe1"
 MAIN, OTHER = "#3b82c4", "#e0803a"
@@ -115,7 +116,7 @@ def _distances(axes: Axes, part: Part, threshold: float | None) -> None:
 
 def _against_threshold(axes: Axes, part: Part, threshold: float | None) -> None:
     swept = part.sweep
-    rows = _thin(len(swept.threshold))
+    rows = _thin(swept.threshold)
     x = swept.threshold[rows]
     axes.plot(x, swept.precision[rows], color=OTHER, label="precision")
     axes.plot(x, swept.recall[rows], color=MAIN, label="recall")
@@ -139,7 +140,7 @@ def _precision_recall(
     for judged, color in zip([main, *others], (MAIN, *_SERIES), strict=False):
         swept = judged.measured.test.sweep
         best = np.maximum.accumulate(swept.precision[::-1])[::-1]
-        rows = _thin(len(best))
+        rows = _thin(swept.recall)
         name = judged.measured.method.name
         axes.plot(swept.recall[rows], best[rows], color=color, label=name)
     point = main.points[main.chosen]
@@ -167,6 +168,9 @@ def _mark(axes: Axes, threshold: float | None) -> None:
         axes.axvline(threshold, color=INK, linewidth=1.2, label=f"threshold {threshold:.3f}")
 
 
-def _thin(count: int, most: int = 600) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """At most about ``most`` positions, the ends among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+def _thin(
+    ascending: NDArray[np.float64], most: int = 800
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Positions of about ``most`` values, evenly far apart, the ends among them."""
+    wanted = np.linspace(ascending[0], ascending[-1], most)
+    return np.unique(np.searchsorted(ascending, wanted).clip(max=len(ascending) - 1))

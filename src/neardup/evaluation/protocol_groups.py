@@ -33,7 +33,7 @@ def plan_groups(root: Path, csv_file: Path) -> Plan:
     * ``class``: pictures of one class or burst, which give the hard negatives.
 
     Raises:
-        ConfigError: a file is missing, listed twice or outside the root; fewer than two groups;
+        ConfigError: a file is missing, outside the root or in two groups; fewer than two groups;
             no group of two.
     """
     if not root.is_dir():
@@ -57,13 +57,15 @@ def plan_groups(root: Path, csv_file: Path) -> Plan:
 
 def _read(root: Path, csv_file: Path) -> _Labels:
     labels = _Labels([], [], [], [])
-    seen: dict[str, int] = {}
+    seen: dict[str, tuple[int, dict[str, str]]] = {}
     for number, row in read_rows(csv_file, needed=("path", "group"), optional=("ignore", "class")):
         where = f"{csv_file}, line {number}"
         inside(root, row["path"], where=where)
-        if row["path"] in seen:
-            raise ConfigError(f"{where}: {row['path']} is already on line {seen[row['path']]}")
-        seen[row["path"]] = number
+        line, earlier = seen.setdefault(row["path"], (number, row))
+        if earlier != row:
+            raise ConfigError(f"{where}: {row['path']} stands otherwise on line {line}")
+        if line != number:
+            continue  # the same line again says nothing new
         labels.names.append(row["path"])
         labels.groups.append(row["group"])
         labels.ignored.append({part.strip() for part in row["ignore"].split(";")} - {""})

@@ -12,11 +12,12 @@ from neardup.errors import ConfigError
 from neardup.evaluation import robustness
 from neardup.evaluation.config import EvalConfig
 from neardup.evaluation.gallery import gallery
+from neardup.evaluation.judged import Judged, judge, judge_at
 from neardup.evaluation.measure import can_halve, measure
 from neardup.evaluation.method import Method
 from neardup.evaluation.outputs import write
 from neardup.evaluation.plan import Encoded, Plan, encode, vectors_of
-from neardup.evaluation.report import Judged, figures, judge, judge_at
+from neardup.evaluation.report import figures
 from neardup.evaluation.task import Task, split_sources
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neardup.evaluation.closest import ClosestPairs
 from neardup.evaluation.task import Ids, Task
 from neardup.progress import progress
 
@@ -112,7 +113,7 @@ def score(
     """
     ranked = task.positive[np.lexsort((task.positive[:, 1], task.positive[:, 0]))]
     ignored = task.ignored[np.argsort(task.ignored[:, 0], kind="stable")]
-    tail = _Tail(max(_SMALLEST_TAIL, 4 * len(ranked)) if keep is None else keep)
+    tail = ClosestPairs(max(_SMALLEST_TAIL, 4 * len(ranked)) if keep is None else keep)
     histogram = np.zeros(scale.bins + 1, dtype=np.int64)
     ranked_distance = np.empty(len(ranked), dtype=np.float32)
     closer = np.empty(len(ranked), dtype=np.int64)
@@ -174,40 +175,3 @@ def _count(block: NDArray[np.float32], scale: Scale) -> Ids:
     # Dividing by a power of two is exact in float32, so no pair lands in a neighbour's bin.
     bins = np.minimum(block * np.float32(1 / scale.step), np.float32(scale.bins))
     return np.bincount(bins.ravel().astype(np.int64), minlength=scale.bins + 1)
-
-
-class _Tail:
-    """The closest pairs seen so far, at most about twice ``keep`` of them in memory."""
-
-    def __init__(self, keep: int) -> None:
-        self._keep = keep
-        self._pairs: list[Ids] = []
-        self._distances: list[NDArray[np.float32]] = []
-        self._held = 0
-        self.complete_to = float("inf")
-
-    def add(self, block: NDArray[np.float32], first_row: int) -> None:
-        limit = min(self.complete_to, float(np.finfo(np.float32).max))
-        rows, columns = np.nonzero(block <= np.float32(limit))
-        self._pairs.append(np.stack([rows + first_row, columns], axis=1))
-        self._distances.append(block[rows, columns])
-        self._held += len(rows)
-        if self._held > 2 * self._keep:
-            self._trim()
-
-    def sorted(self) -> tuple[Ids, NDArray[np.float32]]:
-        if self._held > self._keep:
-            self._trim()
-        distances = np.concatenate(self._distances or [np.empty(0, dtype=np.float32)])
-        pairs = np.concatenate(self._pairs or [np.empty((0, 2), dtype=np.int64)])
-        order = np.argsort(distances, kind="stable")
-        return pairs[order], distances[order]
-
-    def _trim(self) -> None:
-        """Drop everything as far as the first pair too many, so that ties stay whole."""
-        distances, pairs = np.concatenate(self._distances), np.concatenate(self._pairs)
-        first_out = np.partition(distances, self._keep)[self._keep]
-        stays = distances < first_out
-        self._distances, self._pairs = [distances[stays]], [pairs[stays]]
-        self._held = int(np.count_nonzero(stays))
-        self.complete_to = float(np.nextafter(first_out, np.float32(-1)))
