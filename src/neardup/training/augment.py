@@ -51,7 +51,8 @@ class ViewMaker:
             return to_input(image, self.image_size)
         for stage in (self._shape, self._pixels):
             stage.set_random_seed(int(rng.integers(2**31)))
-        image = self._shape(image=image)["image"]
+        if min(image.shape[:2]) > 1:  # nothing is left of a line that is turned and cropped
+            image = self._shape(image=image)["image"]
         image = to_input(self._crop(image, rng), self.image_size)
         for edit in self._additions(rng):
             image = to_input(apply_edit(image, edit, rng), self.image_size)

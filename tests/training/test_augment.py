@@ -1,0 +1,158 @@
+"""Views: how often, how strong, and of what form."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from neardup.evaluation.edits import Edit
+from neardup.preprocess import to_input
+from neardup.training import augment
+from neardup.training.augment import ViewMaker
+from neardup.training.config import AugmentConfig
+from neardup.training.data.procedural import generate
+
+SIZE = 48
+OFF = AugmentConfig(
+    identity_share=0.0,
+    **{f.name: 0.0 for f in fields(AugmentConfig) if f.name.endswith("_probability")},
+)
+PROBABILITIES = [f.name for f in fields(AugmentConfig) if f.name.endswith("_probability")]
+STRONG = AugmentConfig(
+    max_zoom=2.5, jpeg_probability=0.3, blur_probability=0.2, grayscale_probability=0.1,
+    rotation_probability=0.2, mirror_probability=0.3, aspect_probability=0.3,
+    border_probability=0.15, caption_probability=0.15, overlay_probability=0.15,
+)  # fmt: skip
+
+
+def views(config: AugmentConfig, image: np.ndarray, count: int = 60) -> list[np.ndarray]:
+    make_view = ViewMaker(config, SIZE)
+    return [make_view(image, (0, key)) for key in range(count)]
+
+
+def flat(value: int | tuple[int, int, int], side: int = SIZE) -> np.ndarray:
+    return np.full((side, side, 3), value, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    return generate(1, 1, 70)[:60]
+
+
+@pytest.mark.parametrize("config", [AugmentConfig(), STRONG, OFF], ids=["mission", "strong", "off"])
+@pytest.mark.parametrize("shape", [(60, 70), (48, 48), (9, 300), (500, 20)])
+def test_a_view_is_a_small_square(config: AugmentConfig, shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    image.setflags(write=False)  # as it comes from the cache
+    for view in views(config, image, 40):
+        assert view.shape == (SIZE, SIZE, 3)
+        assert view.dtype == np.uint8
+        assert view.flags.c_contiguous
+
+
+def test_nothing_on_means_nothing_done(picture: np.ndarray) -> None:
+    for view in views(OFF, picture, 5):
+        np.testing.assert_array_equal(view, to_input(picture, SIZE))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_share_of_identity_views(share: float, picture: np.ndarray) -> None:
+    config = AugmentConfig(identity_share=share, colour_probability=1.0)
+    untouched = to_input(picture, SIZE)
+    found = [np.array_equal(view, untouched) for view in views(config, picture, 300)]
+    assert np.mean(found) == pytest.approx(share, abs=0.09)
+
+
+@pytest.mark.parametrize("name", PROBABILITIES)
+def test_every_change_happens_when_it_is_asked_for(name: str, picture: np.ndarray) -> None:
+    untouched = to_input(picture, SIZE)
+    changed = [
+        not np.array_equal(view, untouched)
+        for view in views(replace(OFF, **{name: 1.0}), picture, 30)
+    ]
+    assert np.mean(changed) > 0.8
+
+
+@pytest.mark.parametrize("max_zoom", [1.5, 2.5])
+def test_zoom_keeps_at_least_its_share_of_each_side(max_zoom: float) -> None:
+    """Red and green of the picture are the place in it, so a view shows what it was cut from."""
+    height, width = 180, 240
+    y, x = np.mgrid[0:height, 0:width]
+    image = np.stack([255 * x / width, 255 * y / height, 0 * x], axis=-1).astype(np.uint8)
+    sides, starts = [], []
+    for view in views(replace(OFF, zoom_probability=1.0, max_zoom=max_zoom), image, 300):
+        for channel in (0, 1):
+            line = view[..., channel].mean(axis=channel) / 255
+            sides.append((line[-1] - line[0]) * SIZE / (SIZE - 1))
+            starts.append(line[0])
+    assert min(sides) >= 1 / max_zoom - 0.02
+    assert min(sides) < 1 / max_zoom + 0.04
+    assert max(sides) > 0.97
+    assert min(starts) < 0.02
+    assert max(starts) > 0.8 * (1 - 1 / max_zoom)  # the crop is placed anywhere
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (300, 1), (2, 2)])
+def test_a_picture_of_one_line_is_no_obstacle(shape: tuple[int, int]) -> None:
+    config = replace(STRONG, identity_share=0.0, rotation_probability=1.0, aspect=4.0)
+    for view in views(config, np.zeros((*shape, 3), np.uint8)):
+        assert view.shape == (SIZE, SIZE, 3)
+
+
+def test_brightness_is_bounded() -> None:
+    config = replace(OFF, colour_probability=1.0, contrast=0.0, saturation=0.0, hue=0.0)
+    means = [view.mean() for view in views(replace(config, brightness=0.4), flat(100), 200)]
+    assert 59 <= min(means) < 66
+    assert 134 < max(means) <= 141
+
+
+def test_contrast_is_bounded() -> None:
+    config = replace(OFF, colour_probability=1.0, brightness=0.0, saturation=0.0, hue=0.0)
+    image = flat(100)
+    image[: SIZE // 2] = 150
+    gaps = [
+        int(view[0, 0, 0]) - int(view[-1, 0, 0])
+        for view in views(replace(config, contrast=0.4), image, 200)
+    ]
+    assert 28 <= min(gaps) < 34
+    assert 66 < max(gaps) <= 72
+
+
+def test_hue_is_bounded_in_degrees() -> None:
+    """A pure red turned by h degrees up to 60 has green 255 h / 60 (or as much blue)."""
+    config = replace(OFF, colour_probability=1.0, brightness=0.0, contrast=0.0, saturation=0.0)
+    turns = [
+        60 * int(view[0, 0, 1:].max()) / 255
+        for view in views(replace(config, hue=36.0), flat((255, 0, 0)), 200)
+    ]
+    assert 30 < max(turns) <= 38
+
+
+def test_noise_is_bounded() -> None:
+    grey = flat(128)
+    config = replace(OFF, gaussian_probability=1.0, gaussian=0.1)
+    deviations = [view.astype(float).std() for view in views(config, grey, 100)]
+    assert 20 < max(deviations) < 0.105 * 255
+    config = replace(OFF, salt_pepper_probability=1.0, salt_pepper=0.06)
+    replaced = [(view != 128).any(axis=-1).mean() for view in views(config, grey, 100)]
+    assert 0.05 < max(replaced) <= 0.061
+    values = np.unique(np.stack(views(config, grey, 100)))
+    assert set(values.tolist()) <= {0, 128, 255}
+
+
+def test_borders_and_captions_are_those_of_the_configuration(
+    picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Edit] = []
+
+    def record(image: np.ndarray, edit: Edit, rng: np.random.Generator) -> np.ndarray:
+        seen.append(edit)
+        return image
+
+    monkeypatch.setattr(augment, "apply_edit", record)
+    views(replace(OFF, border_probability=1.0, border=0.1, caption_probability=0.5), picture)
+    borders = [edit.severity for edit in seen if edit.family == "border"]
+    captions = [edit for edit in seen if edit.family == "caption"]
+    assert len(borders) == 60
+    assert 0.08 < max(borders) <= 0.1
+    assert 15 < len(captions) < 45
