@@ -97,7 +97,7 @@ def command(*arguments: str) -> list[str]:
 def environment() -> dict[str, str]:
     """As a person's shell without a wandb login and without a network."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB", "PL_"))}
-    return kept | {"HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline"}
+    return kept | {"HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline", "OMP_NUM_THREADS": "2"}
 
 
 TINY = (
