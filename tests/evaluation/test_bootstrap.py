@@ -6,9 +6,10 @@ from made_up import copies, make_task, unit
 
 from neardup.distance import l2_matrix
 from neardup.evaluation.bootstrap import Resampler, _Prepared, intervals, precision_band
-from neardup.evaluation.curve import at, average_precision_bounds
+from neardup.evaluation.curve import at, average_precision_bounds, roc_area_bounds
 from neardup.evaluation.measure import PRECISIONS
 from neardup.evaluation.metrics import average_precision, recall_at_precision
+from neardup.evaluation.ranking import isc_of_scores
 from neardup.evaluation.scoring import score
 
 THRESHOLD = 0.9
@@ -17,7 +18,7 @@ THRESHOLD = 0.9
 def prepared(task, queries, references):
     scores = score(task, queries, references, l2_matrix)
     resampler = Resampler.of(task)
-    return scores, resampler, _Prepared(task, scores, resampler, THRESHOLD, PRECISIONS)
+    return scores, resampler, _Prepared(task, scores, resampler, {"mine": THRESHOLD}, PRECISIONS)
 
 
 def test_drawing_every_source_once_gives_the_figures_themselves():
@@ -25,8 +26,23 @@ def test_drawing_every_source_once_gives_the_figures_themselves():
     scores, resampler, ready = prepared(task, queries, references)
     figures = ready.figures(np.ones(resampler.sources))
     assert figures["average_precision"] == pytest.approx(average_precision_bounds(scores)[0])
-    assert (figures["precision"], figures["recall"]) == pytest.approx(at(scores, THRESHOLD))
+    assert (figures["precision at mine"], figures["recall at mine"]) == pytest.approx(
+        at(scores, THRESHOLD)
+    )
     assert resampler.of_all_negatives(np.ones(20), task) == scores.negatives
+    assert figures["roc_area"] == pytest.approx(roc_area_bounds(scores)[0])
+    isc = isc_of_scores(scores)
+    assert figures["micro_average_precision_isc2021"] == pytest.approx(isc.micro_average_precision)
+    assert figures["recall_at_p90_isc2021"] == pytest.approx(isc.recall_at_p90)
+
+
+def test_never_having_seen_an_error_is_not_certainty():
+    task, queries, references = copies(30, 1, noise=0.01, seed=0)
+    scores = score(task, queries, references, l2_matrix)
+    found = intervals(task, scores, thresholds={"mine": 0.3}, precisions=(), draws=50, seed=0)
+    assert at(scores, 0.3) == (1.0, 1.0)
+    assert found["precision at mine"] == (pytest.approx(30 / 33), 1.0)
+    assert found["recall at mine"] == (pytest.approx(0.9), 1.0)
 
 
 @pytest.mark.parametrize("same_set", [False, True])
@@ -63,8 +79,8 @@ def test_the_intervals_hold_the_truth_about_as_often_as_they_say():
         task, queries, references = copies(40, 1, noise=0.35, seed=seed, size=12)
         scores = score(task, queries, references, l2_matrix)
         low, high = intervals(
-            task, scores, threshold=THRESHOLD, precisions=(0.9,), draws=150, seed=0
-        )["recall"]
+            task, scores, thresholds={"mine": THRESHOLD}, precisions=(0.9,), draws=150, seed=0
+        )["recall at mine"]
         inside += low <= np.mean(truth) <= high
     assert inside >= 32
 
@@ -78,15 +94,15 @@ def test_pairs_of_one_source_do_not_make_the_bar_shorter():
         noisy = unit(references + 0.4 * rng.normal(size=(30, 8)))
         task = make_task(np.repeat(np.arange(30), each), np.arange(30))
         scores = score(task, np.repeat(noisy, each, axis=0), references, l2_matrix)
-        found = intervals(task, scores, threshold=0.9, precisions=(), draws=200, seed=0)
-        bars.append(np.subtract(*found["recall"]))
+        found = intervals(task, scores, thresholds={"mine": 0.9}, precisions=(), draws=200, seed=0)
+        bars.append(np.subtract(*found["recall at mine"]))
     assert bars[0] == pytest.approx(bars[1])
 
 
 def test_few_sources_have_no_bars():
     task, queries, references = copies(4, 2, noise=0.1, seed=0)
     scores = score(task, queries, references, l2_matrix)
-    assert intervals(task, scores, threshold=1.0, precisions=(), draws=50, seed=0) == {}
+    assert intervals(task, scores, thresholds={"mine": 1.0}, precisions=(), draws=50, seed=0) == {}
     assert precision_band(task, scores, np.array([0.5]), draws=50, seed=0) is None
 
 

@@ -66,7 +66,7 @@ def test_the_report_says_what_was_measured(report):
     assert {"f1", "precision=0.9", "precision=0.99", "precision=0.999"} <= set(
         found["operating_points"]
     )
-    low, high = found["intervals"]["recall"]
+    low, high = found["intervals"][f"recall at {found['chosen']}"]
     assert low <= found["operating_points"][found["chosen"]]["recall"] <= high
     assert found["groups"]["true_groups"] == 15
     assert len(found["robustness"]) > 80

@@ -5,12 +5,13 @@ short. A pair counts as often as its two sources were drawn together (the pigeon
 Owen 2007): the product of both counts, or the count itself for a pair within one source.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neardup.evaluation import curve
 from neardup.evaluation.curve import false_positives_at_positives
 from neardup.evaluation.ranking import query_average_precision, query_rank_1
 from neardup.evaluation.scoring import PairScores
@@ -73,16 +74,19 @@ def intervals(
     task: Task,
     scores: PairScores,
     *,
-    threshold: float | None,
+    thresholds: Mapping[str, float | None],
     precisions: tuple[float, ...],
     draws: int,
     seed: int,
 ) -> dict[str, tuple[float, float]]:
     """95 % intervals of the headline figures.
 
+    Where not one false alarm (or not one miss) was seen, redrawing cannot show any: the lower end
+    then allows for three of them (the rule of three, Hanley & Lippman-Hand 1983).
+
     Args:
         task, scores: what was measured.
-        threshold: where ``precision`` and ``recall`` are taken.
+        thresholds: by name, where ``precision at NAME`` and ``recall at NAME`` are taken.
         precisions: targets of ``recall_at_precision=...``.
         draws: how many times the sources are drawn.
         seed: of the draws.
@@ -90,17 +94,27 @@ def intervals(
     Returns:
         Figure name to (low, high); empty when there are fewer than 5 sources to draw from.
     """
-    if len(task.positive_sources) < 5 or draws < 1:
+    sources = len(task.positive_sources)
+    if sources < 5 or draws < 1:
         return {}
     resampler = Resampler.of(task)
-    prepared = _Prepared(task, scores, resampler, threshold, precisions)
+    prepared = _Prepared(task, scores, resampler, thresholds, precisions)
     results = [prepared.figures(drawn) for drawn in resampler.draws(draws, seed=seed)]
     tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    return {
-        name: (float(low), float(high))
-        for name in results[0]
-        for low, high in [np.nanquantile([r[name] for r in results], tails)]
-    }
+    found = {}
+    for name in results[0]:
+        low, high = np.quantile([result[name] for result in results], tails)
+        found[name] = (float(low), float(high))
+    for name, threshold in thresholds.items():
+        precision, recall = curve.at(scores, threshold)
+        pairs = recall * len(scores.positive_distance)
+        for key, value, lowest in (
+            (f"precision at {name}", precision, pairs / (pairs + 3)),
+            (f"recall at {name}", recall, max(0.0, 1 - 3 / sources)),
+        ):
+            if value == 1 and key in found:
+                found[key] = (min(found[key][0], lowest), found[key][1])
+    return found
 
 
 def precision_band(
@@ -113,7 +127,7 @@ def precision_band(
     if len(task.positive_sources) < 5 or draws < 1:
         return None
     resampler = Resampler.of(task)
-    prepared = _Prepared(task, scores, resampler, None, ())
+    prepared = _Prepared(task, scores, resampler, {}, ())
     drawn = [prepared.precision_at(w, recalls) for w in resampler.draws(draws, seed=seed)]
     band = np.quantile(np.stack(drawn), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return np.asarray(band)
@@ -127,7 +141,7 @@ class _Prepared:
         task: Task,
         scores: PairScores,
         resampler: Resampler,
-        threshold: float | None,
+        thresholds: Mapping[str, float | None],
         precisions: tuple[float, ...],
     ) -> None:
         self.task, self.resampler, self.precisions = task, resampler, precisions
@@ -139,10 +153,12 @@ class _Prepared:
         _, _, most = false_positives_at_positives(scores)
         self.beyond = np.where(distance > scores.complete_to, most, 0)
         self.negatives = max(scores.negatives, 1)
-        limit = np.float32(-1 if threshold is None else threshold)
-        self.found = int(np.searchsorted(distance, limit, side="right"))
-        self.false = int(np.searchsorted(scores.near_distance, limit, side="right"))
-        self.exact_at_threshold = threshold is None or threshold <= scores.complete_to
+        self.at: dict[str, tuple[int, int | None]] = {}
+        for name, threshold in thresholds.items():
+            limit = np.float32(-1 if threshold is None else threshold)
+            below = int(np.searchsorted(distance, limit, side="right"))
+            false = int(np.searchsorted(scores.near_distance, limit, side="right"))
+            self.at[name] = below, false if limit <= scores.complete_to else None
         self.ap_query, self.ap = query_average_precision(scores)
         self.rank_query, self.rank = query_rank_1(scores)
 
@@ -164,17 +180,26 @@ class _Prepared:
         found, false, true_at, precision = self._curve(drawn)
         total = max(float(found[-1]), 1e-12)
         step = np.diff(found, prepend=0.0)
-        figures = {"average_precision": float(np.sum(step * precision) / total)}
+        false_at = true_at / np.maximum(precision, 1e-12) - true_at
+        strict = found / np.maximum(found + false_at, 1e-12)  # equals in the worst order
+        negatives = self.resampler.of_all_negatives(drawn, self.task)
+        figures = {
+            "average_precision": float(np.sum(step * precision) / total),
+            "roc_area": 1 - float(np.sum(step * false_at)) / (total * max(negatives, 1e-12)),
+            "micro_average_precision_isc2021": float(np.sum(step * strict) / total),
+            "recall_at_p90_isc2021": float(np.max(found[strict >= 0.9], initial=0.0) / total),
+        }
         for target in self.precisions:
             reached = (precision >= target) & (true_at > 0)
             figures[f"recall_at_precision={target:g}"] = float(
                 np.max(true_at[reached], initial=0.0) / total
             )
-        true_below = float(found[self.found - 1]) if self.found else 0.0
-        figures["recall"] = true_below / total
-        if self.exact_at_threshold:
-            called = true_below + float(false[self.false])
-            figures["precision"] = true_below / called if called else 1.0
+        for name, (below, false_below) in self.at.items():
+            true_below = float(found[below - 1]) if below else 0.0
+            figures[f"recall at {name}"] = true_below / total
+            if false_below is not None:
+                called = true_below + float(false[false_below])
+                figures[f"precision at {name}"] = true_below / called if called else 1.0
         figures["mean_average_precision"] = self._mean(drawn, self.ap_query, self.ap)
         figures["rank_1"] = self._mean(drawn, self.rank_query, self.rank.astype(np.float64))
         return figures

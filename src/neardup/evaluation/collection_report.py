@@ -15,7 +15,7 @@ from neardup.evaluation.measure import tested
 def describe(config: EvalConfig, main: Judged, rates: collection.FalsePairRates) -> dict[str, Any]:
     """Expected false pairs, the tail behind them, its check, and a threshold or a refusal.
 
-    A threshold found becomes an operating point of ``main``, named like ``collection=1e6``.
+    The threshold, or None, becomes an operating point of ``main``, named like ``collection=1e6``.
     """
     size, whole = config.collection_size, main.measured.whole
     allowed = config.false_pairs_per_image * size
@@ -32,19 +32,17 @@ def describe(config: EvalConfig, main: Judged, rates: collection.FalsePairRates)
         "held_out": held_out if isinstance(held_out, str) else [asdict(row) for row in held_out],
         "curves": {},
     }
-    if isinstance(found, float):
-        name = f"collection={size:g}".replace("e+0", "e").replace("e+", "e")
-        result["name"] = name
-        main.points[name] = tested(main.measured, found)
-    for name in dict.fromkeys([main.chosen, "f1", result.get("name", main.chosen)]):
-        threshold = main.points[name].threshold
+    name = f"collection={size:g}".replace("e+0", "e").replace("e+", "e")
+    main.points[name] = tested(main.measured, result["threshold"])
+    for point in dict.fromkeys([main.chosen, "f1", name]):
+        threshold = main.points[point].threshold
         known = None if threshold is None else rates.rate(threshold)
         if known is not None:
-            result["curves"][name] = [
+            result["curves"][point] = [
                 [n, *(collection.expected_false_pairs(n, value) for value in known)]
                 for n in np.logspace(3, 8, 26).tolist()
             ]
-            result.setdefault("expected", {})[name] = [
+            result.setdefault("expected", {})[point] = [
                 collection.expected_false_pairs(size, value) for value in known
             ]
     return result

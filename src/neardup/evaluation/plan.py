@@ -18,6 +18,9 @@ from neardup.evaluation.task import Ids, Task
 from neardup.images import read_image
 from neardup.progress import progress
 
+LARGEST_SIDE = 1024
+"""Shorter side, in pixels, to which real copies are shrunk: far above what any method looks at."""
+
 
 class Pictures(Protocol):
     """N pictures with names; ``load(i)`` gives (H, W, 3) uint8 or raises ImageError."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from neardup.errors import ConfigError
 from neardup.evaluation.label_files import inside, read_rows
-from neardup.evaluation.plan import Files, Plan
+from neardup.evaluation.plan import LARGEST_SIDE, Files, Plan
 from neardup.evaluation.task import Ids, PairList, Task
 
 _ALL = "*"
@@ -46,7 +46,7 @@ def plan_groups(root: Path, csv_file: Path) -> Plan:
         raise ConfigError(f"{csv_file}: no group has two pictures, so there is no pair to find")
     copies = sum(size * (size - 1) // 2 for size in sizes.values())
     return Plan(
-        pictures=Files(root, labels.names),
+        pictures=Files(root, labels.names, LARGEST_SIDE),
         make_task=lambda kept: _make_task(labels, kept),
         description=(
             f"{len(labels.names)} pictures in {len(sizes)} groups ({copies} real copies) "

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from neardup.errors import ConfigError
 from neardup.evaluation.label_files import read_rows
-from neardup.evaluation.plan import Files, Plan
+from neardup.evaluation.plan import LARGEST_SIDE, Files, Plan
 from neardup.evaluation.task import Ids, PairList, Task
 from neardup.images import list_files
 
@@ -42,7 +42,7 @@ def plan_retrieval(queries: Path, references: Path, ground_truth: Path) -> Plan:
         return _make_task(names, kept, positive, ignored, first)
 
     return Plan(
-        pictures=Files(root, names),
+        pictures=Files(root, names, LARGEST_SIDE),
         make_task=make_task,
         description=(
             f"{first} queries from {queries.resolve().name} against {len(reference_names)} "

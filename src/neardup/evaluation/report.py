@@ -30,17 +30,10 @@ def figures(
     """Everything in ``report.json`` but the robustness map; plain values only."""
     measured, threshold = main.measured, main.threshold
     test, whole = measured.test, measured.whole
-    intervals = bootstrap.intervals(
-        test.task,
-        test.scores,
-        threshold=threshold,
-        precisions=PRECISIONS,
-        draws=config.bootstrap,
-        seed=config.seed,
-    )
     rates = collection.false_pair_rates(
         whole.task, whole.scores, draws=config.bootstrap, seed=config.seed
     )
+    about_collection = collection_report.describe(config, main, rates)
     report: dict[str, Any] = {
         "data": plan.description,
         "method": measured.method.name,
@@ -60,10 +53,10 @@ def figures(
         "chosen": main.chosen,
         "operating_points": {name: asdict(point) for name, point in main.points.items()},
         "headline": headline(test),
-        "intervals": {name: list(bounds) for name, bounds in intervals.items()},
+        "intervals": _intervals(config, main),
         "families": [asdict(row) for row in main.families],
-        "collection": collection_report.describe(config, main, rates),
-        "baselines": [_baseline(main, other) for other in others],
+        "collection": about_collection,
+        "baselines": [_baseline(config, main, other) for other in others],
         "exactness": caveats.exactness(main),
     }
     if threshold is not None:
@@ -75,7 +68,20 @@ def figures(
     return report
 
 
-def _baseline(main: Judged, other: Judged) -> dict[str, Any]:
+def _intervals(config: EvalConfig, judged: Judged) -> dict[str, list[float]]:
+    test = judged.measured.test
+    found = bootstrap.intervals(
+        test.task,
+        test.scores,
+        thresholds={name: point.threshold for name, point in judged.points.items()},
+        precisions=PRECISIONS,
+        draws=config.bootstrap,
+        seed=config.seed,
+    )
+    return {name: list(bounds) for name, bounds in found.items()}
+
+
+def _baseline(config: EvalConfig, main: Judged, other: Judged) -> dict[str, Any]:
     ours = {row.family: row.recall for row in main.families}
     point, best = other.points[other.chosen], main.points[main.chosen]
     wins = [row.family for row in other.families if row.recall > ours.get(row.family, 1.0)]
@@ -89,6 +95,7 @@ def _baseline(main: Judged, other: Judged) -> dict[str, Any]:
         "precision": point.precision,
         "recall": point.recall,
         "headline": headline(other.measured.test),
+        "intervals": _intervals(config, other),
         "families": [asdict(row) for row in other.families],
         "wins": wins,
     }

@@ -11,13 +11,13 @@ def thresholds(report: Mapping[str, Any]) -> str:
     rows = []
     for name, point in report["operating_points"].items():
         chosen = name == report["chosen"]
-        bounds = report["intervals"] if chosen else {}
+        bounds = report["intervals"]
         found = point["threshold"] is not None
         cells = [
             name,
             f"{point['threshold']:.4f}" if found else "none reaches it",
-            _with_bounds(point["precision"], bounds.get("precision")) if found else "",
-            _with_bounds(point["recall"], bounds.get("recall")) if found else "",
+            _with_bounds(point["precision"], bounds.get(f"precision at {name}")) if found else "",
+            _with_bounds(point["recall"], bounds.get(f"recall at {name}")) if found else "",
         ]
         rows.append((cells, chosen))
     where = "chosen on one half of the sources, measured on the other"
@@ -56,6 +56,7 @@ def baselines(report: Mapping[str, Any]) -> str:
         "method": report["method"],
         "wins": [],
         "headline": report["headline"],
+        "intervals": report["intervals"],
         "chosen": report["chosen"],
         "unit": "L2",
         **own,
@@ -70,7 +71,7 @@ def baselines(report: Mapping[str, Any]) -> str:
             "none" if threshold is None else f"{threshold:.4g} {entry['unit']}",
             entry["chosen"],
             percent(entry["precision"]),
-            percent(entry["recall"]),
+            _with_bounds(entry["recall"], entry["intervals"].get(f"recall at {entry['chosen']}")),
             ", ".join(entry["wins"]) or "nothing",
         ]
         rows.append((cells, entry is ours))

@@ -8,8 +8,10 @@ def sentence(report: dict[str, Any]) -> str:
     chosen = report["operating_points"][report["chosen"]]
     if chosen["threshold"] is None:
         return "No threshold works: nothing may be called a duplicate on this data."
-    recall = _share(chosen["recall"], report["intervals"].get("recall"))
-    precision = _share(chosen["precision"], report["intervals"].get("precision"))
+    recall = _share(chosen["recall"], report["intervals"].get(f"recall at {report['chosen']}"))
+    precision = _share(
+        chosen["precision"], report["intervals"].get(f"precision at {report['chosen']}")
+    )
     parts = [
         f"At distance {chosen['threshold']:.3f} ({report['chosen']}) {report['method']} finds "
         f"{recall} of the copies, and {precision} of the pairs it reports are right"
