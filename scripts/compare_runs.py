@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-HEAD = (
+HEAD = "| loss | backbone | steps | AP untrained | AP | recall untrained | recall | precision |"
     "| loss | backbone | steps | AP untrained | AP | recall at P99 untrained | recall | precision |"
 )
 
