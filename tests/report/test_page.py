@@ -12,7 +12,8 @@ from neardup.report.page import write_page
 from neardup.scan.contents import File, Skipped
 from neardup.scan.decisions import Decisions
 from neardup.scan.facts import Facts
-from neardup.scan.result import Counts, DuplicateGroup, Member, Picture, ScanResult
+from neardup.scan.picture import Picture
+from neardup.scan.result import Counts, DuplicateGroup, Member, ScanResult
 
 GROUPS = 2000
 THRESHOLD = 0.4

@@ -84,7 +84,7 @@ def test_batches_workers_and_threads_do_not_matter(album, toy_bundle, threads, h
         detector = Detector.load(toy_bundle, threads=threads)
         options = ScanOptions(at=1.2, effort=Effort(show_progress=False, **how))
         result = scan(album, detector.bundle, detector.embedder, options)
-        return result.groups, result.pairs, result.skipped, result.blank, result.counts
+        return result.groups, list(result.pairs), result.skipped, result.blank, result.counts
 
     assert found(threads, **how) == found(2)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from neardup.distance import l2
 from neardup.scan import search as search_module
 from neardup.scan import strategy
-from neardup.scan.search import pairs_within
+from neardup.scan.search import nearest_pairs, pairs_within
 
 
 def unit(vectors):
@@ -83,6 +83,22 @@ def test_the_borderline_is_the_definition_of_distance():
     for threshold in exact.distance[:: len(exact.distance) // 20]:
         count = int((exact.distance <= threshold).sum())
         assert len(pairs_within(vectors, float(threshold)).left) == count
+
+
+@pytest.mark.parametrize("limit", [1, 10, 100, 5000])
+def test_too_many_pairs_keep_the_nearest(monkeypatch, limit):
+    monkeypatch.setattr(search_module, "_BLOCK", 32)
+    monkeypatch.setattr(search_module, "_VERIFY", 64)
+    vectors = clustered(np.random.default_rng(5), 150, 16)
+    vectors[:20] = vectors[0]  # 190 pairs at distance 0
+    whole = pairs_within(vectors, 1.2)
+    kept = nearest_pairs(vectors, 1.2, limit=limit)
+    expected = np.sort(np.argsort(whole.distance, kind="stable")[:limit])
+    assert len(whole.left) > 300
+    assert np.array_equal(kept.left, whole.left[expected])
+    assert np.array_equal(kept.right, whole.right[expected])
+    monkeypatch.setattr(strategy, "MAX_PAIRS", 100)
+    assert strategy.search(vectors, 1.2)[1].startswith("cut short")
 
 
 def test_memory_does_not_grow_with_the_square():

@@ -14,8 +14,9 @@ from typing import Any
 from neardup.embedder import available_cores
 from neardup.progress import progress
 from neardup.report.tables import groups, summary, write_atomically
+from neardup.scan.picture import Picture
 from neardup.scan.pool import WorkerPool
-from neardup.scan.result import Picture, ScanResult
+from neardup.scan.result import ScanResult
 
 THUMBNAIL_SIDE = 192
 MAX_THUMBNAILS = 10_000

@@ -3,8 +3,8 @@
 Vectors are visited from the most to the least worth keeping. Each that is not yet within the
 threshold of a representative becomes one. Then every other vector joins the nearest
 representative that is more worth keeping than itself. So every member is within the threshold of
-its representative, which is the best copy of its group; two representatives are never within the threshold of each
-other; and A~B~C~...~Z does not make A and Z one group.
+its representative, which is the best copy of its group; two representatives are never within the
+threshold of each other; and A~B~C~...~Z does not make A and Z one group.
 """
 
 from typing import NamedTuple

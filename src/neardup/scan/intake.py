@@ -13,8 +13,9 @@ from neardup.report import CACHE
 from neardup.scan.cache import Content, ScanCache
 from neardup.scan.contents import File, Skipped, by_content, hash_files
 from neardup.scan.embedding import embed_contents
+from neardup.scan.picture import Picture
 from neardup.scan.pool import SECONDS_PER_FILE, WorkerPool
-from neardup.scan.result import Counts, Picture
+from neardup.scan.result import Counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

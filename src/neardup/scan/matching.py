@@ -6,7 +6,8 @@ import numpy as np
 
 from neardup.scan.decisions import Decisions
 from neardup.scan.groups import group
-from neardup.scan.result import DuplicateGroup, DuplicatePair, Member, Picture
+from neardup.scan.picture import Picture
+from neardup.scan.result import DuplicateGroup, Member
 from neardup.scan.search import Pairs
 
 
@@ -14,13 +15,15 @@ def without_decided(
     pairs: Pairs, left: Sequence[Picture], right: Sequence[Picture], decisions: Decisions
 ) -> Pairs:
     """Drop the pairs that a person said are different."""
-    if not decisions.different:
-        return pairs
-    kept = [
-        not decisions.says_different(left[i].sha256, right[j].sha256)
-        for i, j in zip(pairs.left, pairs.right, strict=True)
-    ]
-    keep = np.array(kept, dtype=bool)
+    rows = {picture.sha256: row for row, picture in enumerate(left)}
+    columns = {picture.sha256: row for row, picture in enumerate(right)}
+    apart = {
+        rows[first] * len(right) + columns[second]
+        for pair in decisions.different
+        for first, second in (pair, pair[::-1])
+        if first in rows and second in columns
+    }
+    keep = ~np.isin(pairs.left * len(right) + pairs.right, list(apart))
     return Pairs(pairs.left[keep], pairs.right[keep], pairs.distance[keep])
 
 
@@ -68,26 +71,6 @@ def groups_across(
         first = Member(references[row], 0.0)
         groups.append(DuplicateGroup((first, *members), "it is in the folder compared against"))
     return sorted(groups, key=_surest_first)
-
-
-def pairs_of_files(
-    left: Sequence[Picture], right: Sequence[Picture], pairs: Pairs
-) -> list[DuplicatePair]:
-    """Pairs of the files to keep, nearest first; identical contents are said to be so."""
-    found = [
-        DuplicatePair(left[i].path, right[j].path, distance, left[i].sha256 == right[j].sha256)
-        for i, j, distance in zip(*(column.tolist() for column in pairs), strict=True)
-    ]
-    return sorted(found, key=lambda pair: (pair.distance, not pair.identical, pair.a, pair.b))
-
-
-def pairs_identical(pictures: Sequence[Picture]) -> list[DuplicatePair]:
-    """Each further identical file with the one to keep."""
-    return [
-        DuplicatePair(picture.path, file.path, 0.0, True)
-        for picture in pictures
-        for file in picture.files[1:]
-    ]
 
 
 def why_first(members: Sequence[Member], decisions: Decisions) -> str:

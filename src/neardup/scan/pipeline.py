@@ -11,9 +11,11 @@ from neardup.embedder import Embedder
 from neardup.scan import matching
 from neardup.scan.cache import Content
 from neardup.scan.decisions import Decisions
+from neardup.scan.file_pairs import FilePairs
 from neardup.scan.intake import Effort, take_in, timed
 from neardup.scan.listing import list_two
-from neardup.scan.result import DuplicateGroup, DuplicatePair, Picture, ScanResult
+from neardup.scan.picture import Picture
+from neardup.scan.result import DuplicateGroup, ScanResult
 from neardup.scan.search import Vectors
 from neardup.scan.strategy import search
 
@@ -89,7 +91,7 @@ def _match(
     threshold: float,
     embedding_size: int,
     options: ScanOptions,
-) -> tuple[list[DuplicateGroup], list[DuplicatePair], str]:
+) -> tuple[list[DuplicateGroup], FilePairs, str]:
     def vectors(pictures: Sequence[Picture]) -> Vectors:
         rows = [contents[picture.sha256].vector for picture in pictures]
         return np.array(rows, dtype=np.float32).reshape(len(rows), embedding_size)
@@ -98,9 +100,8 @@ def _match(
         found, how = search(vectors(own), threshold)
         found = matching.without_decided(found, own, own, options.decisions)
         groups = matching.groups_within(own, found, options.decisions)
-        near = matching.pairs_of_files(own, own, found)
-        return groups, [*matching.pairs_identical(own), *near], how
+        return groups, FilePairs(own, own, found, identical=True), how
     found, how = search(vectors(references), threshold, vectors(own))
     found = matching.without_decided(found, references, own, options.decisions)
     groups = matching.groups_across(references, own, found)
-    return groups, matching.pairs_of_files(references, own, found), how
+    return groups, FilePairs(references, own, found, identical=False), how

@@ -8,35 +8,8 @@ from typing import Any
 
 from neardup.scan.contents import File, Skipped
 from neardup.scan.decisions import Decisions
-from neardup.scan.facts import Facts
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One content that is a picture, and the files that hold it.
-
-    Attributes:
-        facts: what the file says about itself.
-        files: at least one; the first is the one to keep, the others are identical in every byte.
-    """
-
-    facts: Facts
-    files: tuple[File, ...]
-
-    @property
-    def sha256(self) -> str:
-        return self.files[0].sha256
-
-    @property
-    def path(self) -> Path:
-        return self.files[0].path
-
-    @property
-    def preference(self) -> tuple[object, ...]:
-        """Which of several near-duplicates to keep, smallest first: most pixels, most bytes,
-        a camera's own file before a processed one, then as for identical files."""
-        pixels = self.facts.width * self.facts.height
-        return -pixels, -self.files[0].bytes, not self.facts.camera, self.files[0].preference
+from neardup.scan.file_pairs import DuplicatePair
+from neardup.scan.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +44,6 @@ class DuplicateGroup:
         return [file for member in self.members for file in member.picture.files]
 
 
-@dataclass(frozen=True, slots=True)
-class DuplicatePair:
-    """Two files at a distance within the threshold; ``identical``: in every byte."""
-
-    a: Path
-    b: Path
-    distance: float
-    identical: bool
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """Every file seen is one of these: embedded + identical + blank + skipped = seen."""
@@ -103,8 +66,8 @@ class ScanResult:
         at: the operating point that the threshold came from.
         encoder_id: sha256 of the encoder.
         groups: surest first.
-        pairs: all pairs within the threshold, nearest first, by the path to keep of each content,
-            and each further identical file with the one to keep.
+        pairs: each further identical file with the one to keep, then all pairs of contents
+            within the threshold, nearest first, by the file to keep of each.
         blank: files of nearly one colour, which are compared with nothing.
         skipped: files and folders that could not be read, in order, and why.
         decisions: what a person had decided, and the groups and pairs honour.

@@ -58,6 +58,17 @@ def pairs_within(a: Vectors, threshold: float, b: Vectors | None = None) -> Pair
         b: (M, D) unit vectors: pairs of a row of ``a`` and a row of ``b``. None: pairs within
             ``a``, each once, no row with itself.
     """
+    return nearest_pairs(a, threshold, b, limit=None)
+
+
+def nearest_pairs(
+    a: Vectors, threshold: float, b: Vectors | None = None, *, limit: int | None
+) -> Pairs:
+    """The ``limit`` nearest pairs at ``distance <= threshold``: all, if they are no more.
+
+    The memory is bounded by the limit, even where everything is like everything. Of pairs at the
+    same distance the first rows win. Other arguments: see :func:`pairs_within`.
+    """
     others = a if b is None else b
     if len(a) == 0 or len(others) == 0:
         return Pairs.collect([])
@@ -70,17 +81,43 @@ def pairs_within(a: Vectors, threshold: float, b: Vectors | None = None) -> Pair
     right, right_squares = _project(others, directions)
     left = np.column_stack([left, -left_squares / 2, np.ones_like(left_squares)])
     right = np.column_stack([right, np.ones_like(right_squares), -right_squares / 2])
-    floor = np.float32(-(threshold * threshold + _SLACK) / 2)
-    parts: list[Pairs] = []
+    found = _Nearest(threshold, limit)
     for rows, columns in _blocks(len(a), len(others), upper=b is None):
+        floor = np.float32(-(found.threshold**2 + _SLACK) / 2)
         close = left[rows] @ right[columns].T >= floor
         i, j = np.divmod(np.flatnonzero(close), close.shape[1])
         i, j = i + rows.start, j + columns.start
         if b is None:
             above = i < j
             i, j = i[above], j[above]
-        parts.extend(verified(a, others, i, j, threshold))
-    return Pairs.collect(parts)
+        for part in verified(a, others, i, j, found.threshold):
+            found.add(part)
+    return found.pairs()
+
+
+class _Nearest:
+    """Collects pairs; beyond twice the limit, forgets all but the nearest and looks no farther."""
+
+    def __init__(self, threshold: float, limit: int | None) -> None:
+        self.threshold = threshold
+        self._limit = limit
+        self._parts: list[Pairs] = []
+        self._count = 0
+
+    def add(self, part: Pairs) -> None:
+        self._parts.append(part)
+        self._count += len(part.left)
+        if self._limit is not None and self._count > 2 * self._limit:
+            self._parts = [self.pairs()]
+            self._count = self._limit
+            self.threshold = float(self._parts[0].distance.max())
+
+    def pairs(self) -> Pairs:
+        pairs = Pairs.collect(self._parts)
+        if self._limit is None or len(pairs.left) <= self._limit:
+            return pairs
+        nearest = np.sort(np.argsort(pairs.distance, kind="stable")[: self._limit])
+        return Pairs(pairs.left[nearest], pairs.right[nearest], pairs.distance[nearest])
 
 
 def verified(a: Vectors, b: Vectors, i: Indices, j: Indices, threshold: float) -> Iterator[Pairs]:

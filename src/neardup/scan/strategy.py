@@ -1,17 +1,28 @@
 """Which search to use: exact, unless there are very many vectors and faiss is installed."""
 
-from neardup.scan.search import Pairs, Vectors, pairs_within
+from neardup.scan.search import Pairs, Vectors, nearest_pairs
 
 EXACT_UP_TO = 300_000
 """Vectors that are always searched exactly; above, by inverted file when faiss is installed."""
 
 
+MAX_PAIRS = 10_000_000
+"""More are not kept: so many mean a threshold too loose, or thousands of shots of one scene."""
+
+
 def search(a: Vectors, threshold: float, b: Vectors | None = None) -> tuple[Pairs, str]:
-    """Pairs as :func:`pairs_within` gives them, and how they were searched, in words."""
+    """Pairs as ``pairs_within`` gives them, and how they were searched, in words."""
     if max(len(a), 0 if b is None else len(b)) > EXACT_UP_TO:
         from neardup.scan import inverted
 
         if inverted.available():
             pairs, recall = inverted.pairs_within(a, threshold, b)
             return pairs, f"inverted file; recall measured on these pictures {recall:.4f}"
-    return pairs_within(a, threshold, b), "exact: every pair within the threshold was found"
+    pairs = nearest_pairs(a, threshold, b, limit=MAX_PAIRS)
+    if len(pairs.left) < MAX_PAIRS:
+        return pairs, "exact: every pair within the threshold was found"
+    reach = float(pairs.distance.max())
+    return pairs, (
+        f"cut short: only the {MAX_PAIRS:,} nearest pairs, up to distance {reach:.4f}, were kept; "
+        "the threshold is too loose for these pictures"
+    )
