@@ -155,6 +155,24 @@ def test_retrieval_of_files(bundle, photos, picture, tmp_path):
     assert found["headline"]["micro_average_precision_isc2021"] == 1
 
 
+def test_by_default_the_runs_own_test_split_is_used(bundle, photos, tmp_path):
+    names = [f"{seed:02}.png" for seed in range(12, 26)]
+    record = {"root": str(photos), "train": [], "val": [], "test": names}
+    (bundle.parent / "splits.json").write_text(json.dumps(record))
+    limits = {"zoom_probability": 0.5, "max_zoom": 2.0, "mirror_probability": 0.0}
+    (bundle.parent / "config.yaml").write_text(json.dumps({"augment": limits}))
+    done = run(f"bundle={bundle}", f"out={tmp_path}", "protocol.edits=mission", *QUICK)
+    (bundle.parent / "splits.json").unlink()
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert found["pictures"] == 14
+    assert "own test split" in found["data"]
+    beyond = {(c["family"], c["severity"]): c["beyond_training"] for c in found["robustness"]}
+    assert not beyond["zoom", 2.0]
+    assert beyond["zoom", 2.5]
+    assert beyond["mirror", 1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
