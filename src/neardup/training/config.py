@@ -47,7 +47,7 @@ class FolderConfig(DataConfig):
     """A folder of images, searched recursively."""
 
     name: str = setting("folder", "kind of data", choices=("folder",))
-    root: str = setting("", "the folder")
+    root: str = setting(CHOSEN_BY_USER, "the folder; has no default")
     val_fraction: float = setting(0.1, "share of source images for validation", low=0.0, high=0.9)
     test_fraction: float = setting(0.1, "share of source images for the test", low=0.0, high=0.9)
     near_copy_radius: int = setting(

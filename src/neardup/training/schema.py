@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from neardup.errors import ConfigError
 from neardup.hydra_config import register, to_config
@@ -46,8 +47,7 @@ def from_hydra(cfg: DictConfig) -> c.TrainConfig:
         ConfigError: naming the key.
     """
     job = HydraConfig.get()
-    config = to_config(cfg, c.TrainConfig)
-    check(config)
+    config = _checked(cfg)
     if config.resume:
         return _resumed(Path(config.resume), list(job.overrides.task))
     config.run_dir = str(Path(job.runtime.output_dir).resolve())
@@ -70,7 +70,10 @@ def load(run_dir: Path) -> c.TrainConfig:
     path = run_dir / CONFIG_FILE
     if not path.is_file():
         raise ConfigError(f"resume={run_dir}: holds no {CONFIG_FILE}; name a run folder")
-    return from_plain(yaml.safe_load(path.read_text()))
+    try:
+        return from_plain(yaml.safe_load(path.read_text("utf-8")))
+    except (ConfigError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def from_plain(plain: dict[str, Any]) -> c.TrainConfig:
@@ -79,15 +82,32 @@ def from_plain(plain: dict[str, Any]) -> c.TrainConfig:
     Raises:
         ConfigError: naming the key.
     """
-    cfg = OmegaConf.create(plain)
     try:
-        kinds = c.TrainConfig(data=DATA[cfg.data.name](), loss=LOSS[cfg.loss.name]())
-    except (AttributeError, KeyError) as error:
-        raise ConfigError(f"not a neardup training configuration: {error}") from error
-    typed = OmegaConf.merge(OmegaConf.structured(kinds), cfg)
+        data, loss = DATA[plain["data"]["name"]], LOSS[plain["loss"]["name"]]
+        typed = OmegaConf.merge(
+            OmegaConf.structured(c.TrainConfig(data=data(), loss=loss())), plain
+        )
+    except (TypeError, KeyError, OmegaConfBaseException) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"not a neardup training configuration: {reason}") from error
     assert isinstance(typed, DictConfig)
-    config = to_config(typed, c.TrainConfig)
+    return _checked(typed)
+
+
+def _checked(cfg: DictConfig) -> c.TrainConfig:
+    config = to_config(cfg, c.TrainConfig)
     check(config)
+    batch = config.data.batch_size
+    if batch % config.trainer.devices:
+        raise ConfigError(
+            f"data.batch_size={batch}: must be a multiple of"
+            f" trainer.devices={config.trainer.devices}"
+        )
+    if 0 < config.loss.memory_size < 2 * batch:
+        raise ConfigError(
+            f"loss.memory_size={config.loss.memory_size}: must be 0 (off) or hold at least one"
+            f" batch, {2 * batch} views (2 * data.batch_size)"
+        )
     return config
 
 
@@ -103,8 +123,7 @@ def _resumed(run_dir: Path, overrides: list[str]) -> c.TrainConfig:
                 f" (only {', '.join(CHANGEABLE)} may change)"
             )
         own.merge_with_dotlist([override.lstrip("+")])
-    config = to_config(own, c.TrainConfig)
-    check(config)
+    config = _checked(own)
     config.run_dir = str(run_dir.resolve())
     config.resume = str(run_dir.resolve())
     return config

@@ -1,0 +1,149 @@
+"""``train.py`` refuses what it does not understand, wherever it stands, and names the key."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import OmegaConf, open_dict
+from tiny import REPOSITORY, train_py
+
+from neardup.errors import ConfigError
+from neardup.training import schema
+from neardup.training.augment import ViewMaker
+from neardup.training.config import TrainConfig
+
+CONFIGS = REPOSITORY / "configs"
+GROUPS = ("data", "augment", "encoder", "loss", "optimizer", "trainer", "logger")
+Load = Callable[..., TrainConfig]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Iterator[Load]:
+    """What ``train.py`` does with its command line, without the training."""
+    schema.register_schemas()
+
+    def load(*overrides: str, configs: Path = CONFIGS) -> TrainConfig:
+        search = f"hydra.searchpath=[{tmp_path}]"
+        with initialize_config_dir(version_base="1.3", config_dir=str(configs)):
+            cfg = compose("train", [search, *overrides], return_hydra_config=True)
+        with open_dict(cfg):
+            cfg.hydra.runtime.output_dir = str(tmp_path / "run")
+        HydraConfig.instance().set_config(cfg)
+        return schema.from_hydra(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]))
+
+    yield load
+    HydraConfig.instance().cfg = None
+
+
+def given(group: str) -> list[str]:
+    return ["data.root=somewhere"] if group == "data=folder" else []
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [f"{group}={file.stem}" for group in GROUPS for file in sorted((CONFIGS / group).glob("*"))],
+)
+def test_every_choice_composes(load: Load, choice: str) -> None:
+    group, name = choice.split("=")
+    config = load(choice, *given(choice))
+    if group in ("data", "loss", "logger", "optimizer"):
+        assert getattr(config, group).name == name
+    assert schema.from_plain(asdict(config)) == config
+
+
+@pytest.mark.parametrize("name", [f.stem for f in sorted((CONFIGS / "experiment").glob("*.yaml"))])
+def test_every_experiment_composes(load: Load, name: str) -> None:
+    config = load(f"experiment={name}", "data.root=somewhere")
+    assert schema.from_plain(asdict(config)) == config
+    ViewMaker(config.augment, config.data.image_size)
+
+
+def test_a_configuration_survives_its_file(load: Load, tmp_path: Path) -> None:
+    config = load("loss=triplet", "loss.margin=0.25", "optimizer.lr=3e-4", "augment=strong")
+    schema.save(config)
+    assert schema.load(Path(config.run_dir)) == config
+    assert Path(config.run_dir) == tmp_path / "run"
+
+
+MISTAKES = [
+    (["trainer.max_step=3"], "max_step"),
+    (["loss=triplet", "loss.temperature=0.1"], "temperature"),
+    (["dta=folder"], "dta"),
+    (["loss=tripplet"], "tripplet"),
+    (["+trainer.max_step=3"], "trainer.max_step"),
+    (["++loss.margin=0.3"], "loss.margin"),
+    (["+sed=3"], "sed"),
+    (["+data.nested.deep=1"], "data.nested"),
+    (["loss=triplet", "loss.margin=wide"], "margin"),
+    (["trainer.max_steps=2.5"], "max_steps"),
+    (["seed=null"], "seed"),
+    (["trainer.max_steps=0"], "trainer.max_steps=0"),
+    (["augment.max_zoom=0.5"], "augment.max_zoom=0.5"),
+    (["augment.identity_share=1.5"], "augment.identity_share=1.5"),
+    (["optimizer.lr=nan"], "optimizer.lr=nan"),
+    (["loss=triplet", "loss.miner=hardest"], "loss.miner=hardest"),
+    (["logger.mode=never"], "logger.mode=never"),
+    (["data=folder"], "data.root"),
+    (["loss.memory_size=100"], "loss.memory_size=100"),
+    (["data.batch_size=63", "trainer.devices=2"], "data.batch_size=63"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "key"), MISTAKES, ids=lambda value: str(value))
+def test_mistakes_on_the_command_line(load: Load, overrides: list[str], key: str) -> None:
+    with pytest.raises((ConfigError, HydraException)) as caught:
+        load(*overrides)
+    assert key in f"{caught.value} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("trainer: {max_step: 3}", "max_step"),
+        ("loss: {margin: 0.3}", "margin"),
+        ("augment: {max_zoom: wide}", "max_zoom"),
+        ("augment: {max_zoom: 0.5}", "augment.max_zoom=0.5"),
+        ("sed: 3", "sed"),
+    ],
+)
+def test_mistakes_in_an_experiment_file(load: Load, tmp_path: Path, text: str, key: str) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/wrong.yaml").write_text(f"# @package _global_\n{text}\n")
+    with pytest.raises((ConfigError, HydraException)) as caught:
+        load("experiment=wrong")
+    assert key in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_resuming_keeps_the_configuration(load: Load, tmp_path: Path) -> None:
+    schema.save(load("seed=5", "trainer.max_steps=9"))
+    resume = f"resume={tmp_path / 'run'}"
+    config = load(resume)
+    assert (config.seed, config.trainer.max_steps) == (5, 9)
+    assert load(resume, "data.num_workers=3").data.num_workers == 3
+    for override in ("seed=5", "loss=triplet", "++trainer.max_steps=4", "run_dir=elsewhere"):
+        with pytest.raises(ConfigError, match="a resumed run keeps its configuration"):
+            load(resume, override)
+    with pytest.raises(ConfigError, match=r"resume=.*nowhere: holds no config\.yaml"):
+        load(f"resume={tmp_path / 'nowhere'}")
+    with pytest.raises(ConfigError, match=r"data\.num_workers=-5"):
+        load(resume, "data.num_workers=-5")
+
+
+def test_a_damaged_config_file_is_named(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    for text in ("", "just words", "{unclosed", "seed: 1", "data: {name: nothing}"):
+        (tmp_path / "run/config.yaml").write_text(text)
+        with pytest.raises(ConfigError, match=r"config"):
+            load(f"resume={tmp_path / 'run'}")
+
+
+def test_the_program_says_it_in_a_line_and_exits_with_2(tmp_path: Path) -> None:
+    done = train_py(tmp_path, "+trainer.max_step=3", f"run_dir={tmp_path / 'run'}")
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "error: trainer.max_step: no such key; did you mean 'max_steps'?"
+    )
