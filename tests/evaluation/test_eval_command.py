@@ -48,7 +48,7 @@ def report(bundle, photos, tmp_path_factory) -> Path:
     done = run(
         f"bundle={bundle}", "data=folder", f"data.root={photos}", f"out={out}", *QUICK,
         "baselines=[phash,dhash,pdq]", "target_precision=0.99", "write_thresholds=true",
-        "scores=true", "collection_size=1e4",
+        "scores=true", "collection_size=1e4", "sweep_rows=2000",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "report.html" in done.stdout
@@ -82,6 +82,8 @@ def test_the_sweep_and_scores_agree_with_the_report_and_scikit_learn(report):
     at = [row for row in rows if row["threshold"] <= point["threshold"]][-1]
     assert at["precision"] == pytest.approx(point["precision"])
     assert at["recall"] == pytest.approx(point["recall"])
+    assert len(rows) == 2000
+    assert rows[-1]["recall"] == 1
     steps = np.diff([0.0] + [row["recall"] for row in rows])
     area = float(steps @ [row["precision"] for row in rows])
     assert area == pytest.approx(found["headline"]["average_precision"])

@@ -94,6 +94,11 @@ class EvalConfig:
         50, "pictures behind the robustness map; 0 leaves it out", low=0
     )
     gallery: int = setting(12, "worst misses and worst false alarms shown", low=0, high=200)
+    sweep_rows: int = setting(
+        20_000,
+        "thresholds in sweep.csv: first those where recall changes, then others; 0: all there are",
+        low=0,
+    )
     scores: bool = setting(False, "also write scores.parquet: every duplicate, closest negatives")
     write_thresholds: bool = setting(False, "store the operating points in the bundle")
     batch_size: int = setting(32, "pictures encoded at once", low=1, high=4096)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neardup.errors import ConfigError
 from neardup.evaluation.gallery import Gallery
@@ -34,7 +35,8 @@ def write(
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         text = json.dumps(report, indent=2, allow_nan=False, default=str)
         (folder / "report.json").write_text(text + "\n")
-        _write_sweep(folder / "sweep.csv", main.measured.test)
+        rows = int(report["config"]["sweep_rows"])
+        _write_sweep(folder / "sweep.csv", main.measured.test, rows)
         if scores:
             _write_scores(folder / "scores.parquet", main.measured.whole)
         drawn = draw(report, main, others, folder / "figures")
@@ -43,9 +45,10 @@ def write(
         raise ConfigError(f"out: {folder} cannot be written: {error.strerror}") from error
 
 
-def _write_sweep(path: Path, part: Part) -> None:
-    """One row per threshold that the report's ``exactness`` speaks of."""
+def _write_sweep(path: Path, part: Part, most: int) -> None:
+    """One row per threshold of the test half, all of them or ``most``; their counts are exact."""
     swept = part.sweep
+    rows = _chosen_rows(swept.true_positives, most or len(swept.threshold))
     columns = {
         "threshold": swept.threshold,
         "precision": swept.precision,
@@ -60,7 +63,19 @@ def _write_sweep(path: Path, part: Part) -> None:
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+        writer.writerows(zip(*(column[rows].tolist() for column in columns.values()), strict=True))
+
+
+def _chosen_rows(true_positives: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Where recall changes, as many as there is room for, then others evenly, the last always."""
+    changing = np.flatnonzero(np.diff(true_positives, prepend=0))
+    if len(changing) > most:
+        changing = changing[np.linspace(0, len(changing) - 1, most).astype(np.int64)]
+    others = np.setdiff1d(np.arange(len(true_positives)), changing)
+    room = min(most - len(changing), len(others))
+    if room > 0:
+        changing = np.union1d(changing, others[np.linspace(len(others) - 1, 0, room).astype(int)])
+    return changing.astype(np.int64)
 
 
 def _write_scores(path: Path, part: Part) -> None:

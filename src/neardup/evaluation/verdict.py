@@ -12,10 +12,10 @@ def sentence(report: dict[str, Any]) -> str:
     precision = _share(
         chosen["precision"], report["intervals"].get(f"precision at {report['chosen']}")
     )
-    parts = [
-        f"At distance {chosen['threshold']:.3f} ({report['chosen']}) {report['method']} finds "
-        f"{recall} of the copies, and {precision} of the pairs it reports are right"
-    ]
+    where = f"At distance {chosen['threshold']:.3f} ({report['chosen']}) {report['method']}"
+    parts = [f"{where} finds {recall} of the copies, and {precision} of its finds are right"]
+    if chosen["recall"] == 0:
+        parts = [f"{where} finds none of the copies"]
     weak = sorted(
         (row for row in report["families"] if row["recall"] < 0.5), key=lambda row: row["recall"]
     )
