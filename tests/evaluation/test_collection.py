@@ -6,6 +6,7 @@ from made_up import copies
 
 from neardup.distance import l2_matrix
 from neardup.evaluation.collection import expected_false_pairs, false_pair_rates
+from neardup.evaluation.collection_report import point_name
 from neardup.evaluation.hard_negatives import rows
 from neardup.evaluation.held_out import check_by_holding_out
 from neardup.evaluation.scoring import score
@@ -15,6 +16,13 @@ from neardup.evaluation.scoring import score
 def measured():
     task, queries, references = copies(400, 2, noise=0.05, seed=0, size=12)
     return task, score(task, queries, references, l2_matrix)
+
+
+@pytest.mark.parametrize(
+    ("size", "name"), [(1e6, "1e6"), (10_000, "1e4"), (250_000, "2.5e5"), (3e11, "3e11")]
+)
+def test_the_name_to_type_after_at(size, name):
+    assert point_name(size) == f"collection={name}"
 
 
 def test_expected_false_pairs_is_pairs_times_rate():

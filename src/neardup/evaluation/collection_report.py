@@ -32,7 +32,7 @@ def describe(config: EvalConfig, main: Judged, rates: collection.FalsePairRates)
         "held_out": held_out if isinstance(held_out, str) else [asdict(row) for row in held_out],
         "curves": {},
     }
-    name = f"collection={size:g}".replace("e+0", "e").replace("e+", "e")
+    name = point_name(size)
     main.points[name] = tested(main.measured, result["threshold"])
     for point in dict.fromkeys([main.chosen, "f1", name]):
         threshold = main.points[point].threshold
@@ -46,3 +46,9 @@ def describe(config: EvalConfig, main: Judged, rates: collection.FalsePairRates)
                 collection.expected_false_pairs(size, value) for value in known
             ]
     return result
+
+
+def point_name(size: float) -> str:
+    """1,000,000 -> ``collection=1e6``, 250,000 -> ``collection=2.5e5``: what follows ``--at``."""
+    mantissa, exponent = f"{size:e}".split("e")
+    return f"collection={mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"

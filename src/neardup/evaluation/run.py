@@ -75,7 +75,7 @@ def store_thresholds(
     """Put the operating points into the bundle, replacing those of the same name.
 
     Returns:
-        The names that ``neardup compare --at`` now knows.
+        The names that ``neardup compare --at`` now finds a threshold for.
     """
     named = {
         name: replace(point, measured_on=measured_on)
@@ -87,7 +87,7 @@ def store_thresholds(
     if default not in stored or stored[default].threshold is None:
         default = "f1"
     replace(bundle, operating_points=stored, default_at=default).save()
-    return list(stored)
+    return [name for name, point in stored.items() if point.threshold is not None]
 
 
 def _require_pairs(task: Task, encoded: Encoded) -> None:
