@@ -22,7 +22,7 @@ _WORTH_PROJECTING = 4_000_000  # pairs
 _SAMPLE = 2000  # vectors that the directions and their number are chosen on
 _VERIFY = 8192  # survivors looked at together
 _SLACK = 1e-5  # more than float32 can be wrong about a squared distance between unit vectors
-_SURVIVOR_COST = 60_000.0  # looking at one survivor, in units of one multiply-add of the product
+_SURVIVOR_COST = 150_000.0  # looking at one survivor, in units of one multiply-add of the product
 _PAIR_COST = 30.0  # everything but the product, per pair, in the same unit
 
 
@@ -82,10 +82,14 @@ def nearest_pairs(
     left = np.column_stack([left, -left_squares / 2, np.ones_like(left_squares)])
     right = np.column_stack([right, np.ones_like(right_squares), -right_squares / 2])
     found = _Nearest(threshold, limit)
+    buffer = np.empty(_BLOCK * _BLOCK, dtype=np.float32)
     for rows, columns in _blocks(len(a), len(others), upper=b is None):
         floor = np.float32(-(found.threshold**2 + _SLACK) / 2)
-        close = left[rows] @ right[columns].T >= floor
-        i, j = np.divmod(np.flatnonzero(close), close.shape[1])
+        queries, references = left[rows], right[columns]
+        shape = len(queries), len(references)
+        product = buffer[: shape[0] * shape[1]].reshape(shape)
+        np.matmul(queries, references.T, out=product)
+        i, j = np.divmod(np.flatnonzero(product >= floor), shape[1])
         i, j = i + rows.start, j + columns.start
         if b is None:
             above = i < j
