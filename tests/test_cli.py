@@ -54,3 +54,21 @@ def test_help_is_instant():
     code = "import sys, neardup.cli; print('numpy' in sys.modules, 'onnxruntime' in sys.modules)"
     output = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert output.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_knows_the_commands(shell, capsys):
+    pytest.importorskip("shtab")
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert all(word in script for word in ("compare", "scan", "index", "--against", "--bundle"))
+
+
+def test_output_may_be_cut_off(toy_bundle, files):
+    command = [sys.executable, "-m", "neardup.cli", "compare", files / "a.png", files / "b.png"]
+    command += ["--bundle", toy_bundle]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.wait(timeout=60) == 2
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()

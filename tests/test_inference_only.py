@@ -5,7 +5,8 @@ import sys
 
 FORBIDDEN = (
     "torch", "torchvision", "pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb",
-    "albumentations", "sklearn", "timm", "scipy",
+    "albumentations", "sklearn", "timm", "scipy", "matplotlib", "pandas", "onnx",
+    "faiss", "lancedb", "pyarrow", "shtab", "pillow_heif",
 )  # fmt: skip
 
 SCRIPT = f"""
@@ -17,19 +18,32 @@ class Refuse:
             raise ImportError(f"{{name}} is not for inference")
 
 sys.meta_path.insert(0, Refuse())
-bundle, a, b = sys.argv[1:]
+bundle, a, b, folder, out = sys.argv[1:]
 from neardup import Detector
 from neardup.cli import main
 assert not Detector.load(bundle).is_duplicate(a, b)
-sys.exit(main(["compare", a, a, "--bundle", bundle]))
+assert main(["compare", a, a, "--bundle", bundle]) == 0
+assert main(["scan", folder, "--bundle", bundle, "--out", out]) == 0
+assert main(["embed", folder, "--bundle", bundle, "--out", out + "/vectors.npz"]) == 0
+# What needs an extra says so, and how to get it.
+assert main(["index", "create", out + "/index", folder, "--bundle", bundle]) == 2
+assert main(["embed", folder, "--bundle", bundle, "--out", out + "/vectors.parquet"]) == 2
+assert main(["completion", "bash"]) == 2
 """
 
 
-def test_load_a_bundle_and_compare(toy_bundle, picture, tmp_path):
+def test_compare_scan_and_embed(toy_bundle, picture, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
     for seed in (1, 2):
-        picture(seed).save(tmp_path / f"{seed}.png")
-    arguments = [str(toy_bundle), str(tmp_path / "1.png"), str(tmp_path / "2.png")]
+        picture(seed).save(folder / f"{seed}.png")
+    arguments = [toy_bundle, folder / "1.png", folder / "2.png", folder, tmp_path / "out"]
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-c", SCRIPT, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("pip install 'neardup[index]'") == 2
+    assert "pip install shtab" in done.stderr

@@ -52,7 +52,8 @@ class PictureIndex:
         """
         if folder.exists():
             raise NeardupError(f"{folder} exists already; add to it, or choose another name")
-        arrow = importlib.import_module("pyarrow")
+        database = _connect(folder)
+        arrow = importlib.import_module("pyarrow")  # LanceDB brings it
         about = {"format": FORMAT, "encoder": bundle.encoder_id, "backbone": bundle.backbone}
         schema = arrow.schema(
             [
@@ -64,7 +65,7 @@ class PictureIndex:
             ],
             metadata={"neardup": json.dumps(about)},
         )
-        return cls(_connect(folder).create_table(_TABLE, schema=schema))
+        return cls(database.create_table(_TABLE, schema=schema))
 
     @classmethod
     def open(cls, folder: Path, bundle: Bundle) -> Self:

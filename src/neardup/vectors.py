@@ -1,7 +1,6 @@
 """Vectors in a file, for other programs: .npz with numpy alone, .parquet through pyarrow."""
 
 import importlib
-import importlib.util
 import json
 import os
 from pathlib import Path
@@ -24,8 +23,12 @@ def check_suffix(path: Path) -> None:
     """
     if path.suffix not in SUFFIXES:
         raise NeardupError(f"{path}: expected a name that ends in {' or '.join(SUFFIXES)}")
-    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise NeardupError(f"{path} needs one more package: pip install pyarrow; or write .npz")
+    if path.suffix == ".parquet":
+        try:
+            importlib.import_module("pyarrow.parquet")
+        except ImportError:
+            message = f"{path} needs one more package: pip install 'neardup[index]'; or write .npz"
+            raise NeardupError(message) from None
 
 
 def write_vectors(intake: Intake, bundle: Bundle, path: Path) -> int:
