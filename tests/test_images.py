@@ -54,6 +54,8 @@ def test_sixteen_bits_are_scaled_to_eight():
     png = encode(Image.fromarray(ramp), "PNG")
     assert np.array_equal(read_image(png)[0, :, 0], np.arange(256))
     assert np.array_equal(read_image(ramp)[0, :, 0], np.arange(256))
+    every = np.arange(65536).astype(np.uint16).reshape(256, 256)
+    assert np.array_equal(read_image(every)[:, :, 0], np.rint(every / 257))
 
 
 def test_float_in_unit_range_and_beyond():

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from neardup.errors import ImageError
 from neardup.files import content_hash, list_files, os_reason, require_regular
-from neardup.pixels import to_rgb, unit_to_byte
+from neardup.pixels import sixteen_to_eight, to_rgb, unit_to_byte
 
 __all__ = ["MAX_PIXELS", "ImageSource", "content_hash", "list_files", "read_image"]
 
@@ -128,11 +128,11 @@ def _from_array(array: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * 255
     elif array.dtype == np.uint16:
-        array = np.rint(array.astype(np.float64) / 257.0).astype(np.uint8)
+        array = sixteen_to_eight(array.astype(np.uint16))
     elif array.dtype.kind == "f":
         if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
             raise ImageError("", "expected float values in [0, 1]; divide by the maximum first")
-        array = unit_to_byte(array)
+        array = unit_to_byte(array.astype(np.float32))
     elif array.dtype != np.uint8:
         raise ImageError("", "expected the type uint8, bool, uint16 or float")
     return np.array(to_rgb(Image.fromarray(np.ascontiguousarray(array))))

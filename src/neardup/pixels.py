@@ -22,9 +22,14 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def unit_to_byte(samples: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+def unit_to_byte(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
     """Float samples in [0, 1], any shape, to uint8."""
-    return np.rint(np.asarray(samples, dtype=np.float64) * 255).astype(np.uint8)
+    return np.asarray(np.rint(samples * 255), dtype=np.uint8)
+
+
+def sixteen_to_eight(samples: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """uint16 samples, any shape, to uint8: divided by 257 and rounded."""
+    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _on_background(image: Image.Image) -> Image.Image:
@@ -46,8 +51,8 @@ def _to_byte(image: Image.Image) -> npt.NDArray[np.uint8]:
     """Samples of more than 8 bits, (H, W), to uint8: see ``read_image`` for the scaling."""
     samples = np.asarray(image)
     if samples.dtype.kind == "u" and samples.dtype.itemsize == 2:
-        return np.rint(samples / 257.0).astype(np.uint8)
-    values = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+        return sixteen_to_eight(samples)
+    values = np.nan_to_num(samples.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     if low >= 0:
         for top in (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0):
