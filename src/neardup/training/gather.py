@@ -17,12 +17,14 @@ from torch.distributed.nn import functional
 _gather_with_gradient = cast(Callable[[Tensor], Iterable[Tensor]], functional.all_gather)
 
 
-def gather_batch(embeddings: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-    """Concatenate over processes, in rank order.
+def gather_batch(embeddings: Tensor, source: Tensor, *, views: int = 2) -> tuple[Tensor, Tensor]:
+    """Put the batch of all processes together, in the order one process would have had it.
 
     Args:
         embeddings: (B, D), the same B everywhere; gradients reach every process's rows.
         source: (B,) int64.
+        views: of how many views, one after another, the B rows consist. Of each view, process r
+            holds the rows r, r + W, r + 2 W ... (:class:`StepBatchSampler`).
 
     Returns:
         (W * B, D) and (W * B,); the arguments themselves when there is one process.
@@ -31,4 +33,10 @@ def gather_batch(embeddings: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
         return embeddings, source
     sources = [torch.empty_like(source) for _ in range(dist.get_world_size())]
     dist.all_gather(sources, source)
-    return torch.cat(list(_gather_with_gradient(embeddings))), torch.cat(sources)
+
+    def in_order(parts: Iterable[Tensor]) -> Tensor:
+        by_process = torch.stack(list(parts))  # (W, B, ...)
+        rows = by_process.view(len(by_process), views, -1, *by_process.shape[2:])
+        return rows.movedim(0, 2).flatten(0, 2)
+
+    return in_order(_gather_with_gradient(embeddings)), in_order(sources)
