@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 HEAD = "| loss | backbone | steps | AP untrained | AP | recall untrained | recall | precision |"
-    "| loss | backbone | steps | AP untrained | AP | recall at P99 untrained | recall | precision |"
-)
 
 
 def main() -> None:

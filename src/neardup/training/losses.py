@@ -27,6 +27,39 @@ class ContrastiveLoss(losses.ContrastiveLoss):  # type: ignore[misc]
         return cast(Tensor, super().get_per_pair_loss(pair_dists, pos_or_neg)).square() / 2
 
 
+class NTXentLoss(losses.GenericPairLoss):  # type: ignore[misc]
+    """-log(exp(s_p / t) / (exp(s_p / t) + sum over negatives exp(s_n / t))), s the cosine.
+
+    Sohn 2016; Chen et al. 2020, eq. 1, averaged over all ordered positive pairs. The library's own
+    compares each positive pair with each negative pair, which takes B^3 memory; this takes B^2.
+    """
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__(mat_based_loss=True)
+        self.temperature = temperature
+
+    def get_default_distance(self) -> distances.BaseDistance:
+        """Similarity, larger is closer."""
+        return distances.CosineSimilarity()
+
+    def _compute_loss(self, mat: Tensor, pos_mask: Tensor, neg_mask: Tensor) -> dict[str, Any]:
+        """(B, R) similarities and masks -> one loss per positive pair."""
+        anchor, positive = pos_mask.nonzero(as_tuple=True)
+        if len(anchor) == 0 or not neg_mask.any():
+            return cast(dict[str, Any], self.zero_losses())
+        logits = mat / self.temperature
+        lowest = torch.finfo(logits.dtype).min
+        negatives = logits.masked_fill(neg_mask == 0, lowest).logsumexp(dim=1)
+        costs = nn.functional.softplus(negatives[anchor] - logits[anchor, positive])
+        return {
+            "loss": {
+                "losses": costs,
+                "indices": (anchor, positive),
+                "reduction_type": "pos_pair",
+            }
+        }
+
+
 def koleo(embeddings: Tensor, source: Tensor) -> Tensor:
     """Differential-entropy regulariser: minus the mean log distance to the nearest negative.
 
@@ -113,6 +146,6 @@ def _pair_loss_and_miner(config: LossConfig) -> tuple[nn.Module, nn.Module | Non
             miner = {"semi_hard": semi_hard, "batch_hard": batch_hard, "all": None}[config.miner]
             return losses.TripletMarginLoss(margin=config.margin, distance=l2), miner
         case NTXentConfig():
-            return losses.NTXentLoss(temperature=config.temperature), None
+            return NTXentLoss(config.temperature), None
         case _:
             raise TypeError(f"no loss for {type(config).__name__}")
