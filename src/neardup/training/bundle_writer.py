@@ -12,7 +12,13 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from neardup.bundle import ENCODER_FILE, WEIGHTS_FILE, Bundle, OperatingPoint
+from neardup.bundle import (
+    DESCRIPTION_FILE,
+    ENCODER_FILE,
+    WEIGHTS_FILE,
+    Bundle,
+    OperatingPoint,
+)
 from neardup.distance import l2
 from neardup.embedder import Embedder
 from neardup.errors import BundleError
@@ -39,9 +45,14 @@ def write_bundle(
     """Write ``out`` (replacing a bundle there) after the parity check has passed.
 
     Raises:
-        BundleError: the exported encoder does not reproduce the torch encoder's distances.
+        BundleError: ``out`` holds something else, which would be lost, or the exported encoder does
+            not reproduce the torch encoder's distances.
     """
+    empty = out.is_dir() and not any(out.iterdir())
+    if out.exists() and not empty and not (out / DESCRIPTION_FILE).is_file():
+        raise BundleError(f"{out}: exists and is no bundle; name a new folder")
     draft = out.with_name(f".{out.name}.{os.getpid()}.part")
+    old = draft.with_suffix(".old")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
@@ -70,10 +81,12 @@ def write_bundle(
             provenance={**provenance, "onnx_parity": difference},
         )
         bundle.save()
-        shutil.rmtree(out, ignore_errors=True)
+        if out.exists():
+            os.replace(out, old)  # so that what is at ``out`` is whole or absent
         os.replace(draft, out)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        for leftover in (draft, old):
+            shutil.rmtree(leftover, ignore_errors=True)
     return Bundle.load(out)
 
 
