@@ -3,6 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,7 @@ def quantize_int8(fp32_onnx: Path, calibration: NDArray[np.uint8], out: Path) ->
         calibration: (N, S, S, 3) uint8 RGB, typical pictures.
         out: where the new network goes.
     """
-    logging.getLogger("root").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder:
+    with _no_advice(), tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(fp32_onnx, prepared, skip_symbolic_shape=True)
         quantize_static(
@@ -60,3 +60,13 @@ def quantize_int8(fp32_onnx: Path, calibration: NDArray[np.uint8], out: Path) ->
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
         )
+
+
+@contextmanager
+def _no_advice() -> Iterator[None]:
+    """The quantiser writes its advice to the root logger."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
