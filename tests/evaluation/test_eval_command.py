@@ -185,6 +185,7 @@ def test_by_default_the_runs_own_test_split_is_used(bundle, photos, tmp_path):
         (["data=run"], "is not the folder of a training run"),
         (["bundle=nowhere"], "nowhere holds no bundle"),
         (["ckpt=nowhere.ckpt"], "ckpt: nowhere.ckpt is not a file"),
+        ([f"out={__file__}"], "test_eval_command.py cannot be written: Not a directory"),
         (["protocol=groups"], "protocol.root: no value given"),
         (["protocol.edits=all", "data.root=nowhere"], "data.root: nowhere is not a folder"),
     ],
@@ -205,6 +206,16 @@ def test_mistakes_are_one_sentence_and_exit_code_2(
     message = capsys.readouterr().err.strip()
     assert reason in message
     assert len(message.splitlines()) == 1
+
+
+def test_one_picture_has_nothing_to_be_told_from(bundle, picture, tmp_path):
+    (tmp_path / "photos").mkdir()
+    picture(1).save(tmp_path / "photos" / "alone.png")
+    done = run(
+        f"bundle={bundle}", "data=folder", f"data.root={tmp_path / 'photos'}", f"out={tmp_path}"
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: protocol: every pair of pictures is")
 
 
 def test_a_damaged_bundle_is_refused(toy_bundle, photos, tmp_path):

@@ -1,6 +1,7 @@
 """The files of an evaluation: numbers, tables, figures, page."""
 
 import csv
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,20 @@ from neardup.evaluation.page import page
 from neardup.evaluation.plots import draw
 
 
+def prepare(folder: Path, *, scores: bool) -> None:
+    """Find out before the work, not after it, whether :func:`write` will be able to write.
+
+    Raises:
+        ConfigError: the folder cannot be written, or pyarrow is missing.
+    """
+    if scores and importlib.util.find_spec("pyarrow") is None:
+        raise ConfigError("scores: needs the package pyarrow; pip install pyarrow")
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"out: {folder} cannot be written: {error.strerror}") from error
+
+
 def write(
     folder: Path,
     report: dict[str, Any],
@@ -26,13 +41,12 @@ def write(
     scores: bool,
 ) -> None:
     """Write ``report.json``, ``sweep.csv``, ``figures/*.png``, ``report.html`` and, when asked,
-    ``scores.parquet`` into ``folder``.
+    ``scores.parquet`` into ``folder``, which :func:`prepare` made.
 
     Raises:
-        ConfigError: the folder cannot be written, or pyarrow is missing.
+        ConfigError: the folder cannot be written.
     """
     try:
-        (folder / "figures").mkdir(parents=True, exist_ok=True)
         text = json.dumps(report, indent=2, allow_nan=False, default=str)
         (folder / "report.json").write_text(text + "\n")
         rows = int(report["config"]["sweep_rows"])
@@ -79,11 +93,9 @@ def _chosen_rows(true_positives: NDArray[np.int64], most: int) -> NDArray[np.int
 
 
 def _write_scores(path: Path, part: Part) -> None:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise ConfigError("scores: needs the package pyarrow; pip install pyarrow") from error
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     scores, task = part.scores, part.task
     pairs = np.concatenate([scores.positive, scores.near])
     pq.write_table(

@@ -15,7 +15,7 @@ from neardup.evaluation.gallery import gallery
 from neardup.evaluation.judged import Judged, judge, judge_at
 from neardup.evaluation.measure import can_halve, measure
 from neardup.evaluation.method import Method
-from neardup.evaluation.outputs import write
+from neardup.evaluation.outputs import prepare, write
 from neardup.evaluation.plan import Encoded, Plan, encode, vectors_of
 from neardup.evaluation.report import figures
 from neardup.evaluation.task import Task, split_sources
@@ -42,10 +42,12 @@ def evaluate(
         What ``report.json`` in ``config.out`` holds.
 
     Raises:
-        ConfigError: too few pictures could be read, or no pair is a duplicate.
+        ConfigError: no pair of the pictures that could be read is a duplicate, or every one is;
+            the folder ``config.out`` cannot be written.
         BundleError: ``threshold`` names no operating point or lies outside [0, 2].
     """
     threshold = None if config.threshold is None else bundle.threshold(config.threshold)
+    prepare(Path(config.out), scores=config.scores)
     encoded = encode(plan, methods, batch_size=config.batch_size, show_progress=True)
     task = plan.make_task(encoded.kept)
     _require_pairs(task, encoded)
@@ -91,9 +93,12 @@ def store_thresholds(
 
 
 def _require_pairs(task: Task, encoded: Encoded) -> None:
-    if len(task.positive):
+    copies = len(task.positive) // (2 if task.same_set else 1)
+    if copies and copies < task.pair_count:
         return
     reason = "no pair of pictures is a copy, so there is nothing to find"
+    if copies:
+        reason = "every pair of pictures is a copy, so there is nothing to tell copies from"
     if encoded.unreadable:
         name, why = encoded.unreadable[0]
         reason += f"; {len(encoded.unreadable)} files could not be read, the first: {name}: {why}"
