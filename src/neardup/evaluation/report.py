@@ -19,7 +19,7 @@ from neardup.evaluation.judged import Judged
 from neardup.evaluation.measure import PRECISIONS, headline
 from neardup.evaluation.plan import Encoded, Plan, vectors_of
 from neardup.evaluation.task import Ids
-from neardup.evaluation.verdict import sentence
+from neardup.evaluation.verdict import ALL_COPIES, sentence
 
 _MOST_GROUPED = 20_000
 
@@ -82,11 +82,7 @@ def _intervals(config: EvalConfig, judged: Judged) -> dict[str, list[float]]:
 
 
 def _baseline(config: EvalConfig, main: Judged, other: Judged) -> dict[str, Any]:
-    ours = {row.family: row.recall for row in main.families}
-    point, best = other.points[other.chosen], main.points[main.chosen]
-    wins = [row.family for row in other.families if row.recall > ours.get(row.family, 1.0)]
-    if not other.families and point.recall > best.recall:
-        wins = ["all copies"]
+    point = other.points[other.chosen]
     return {
         "method": other.measured.method.name,
         "unit": other.measured.method.unit,
@@ -97,8 +93,22 @@ def _baseline(config: EvalConfig, main: Judged, other: Judged) -> dict[str, Any]
         "headline": headline(other.measured.test),
         "intervals": _intervals(config, other),
         "families": [asdict(row) for row in other.families],
-        "wins": wins,
+        "wins": wins(main, other, f"precision={config.target_precision:g}"),
     }
+
+
+def wins(main: Judged, other: Judged, wanted: str) -> list[str]:
+    """The kinds of copies of which ``other`` finds more, ``ALL_COPIES`` first if it does in all.
+
+    To find more by being right less often is no win: it must be judged at the operating point
+    ``wanted``, or be right at least as often.
+    """
+    point, best = other.points[other.chosen], main.points[main.chosen]
+    if other.chosen != wanted and point.precision < best.precision:
+        return []
+    ours = {row.family: row.recall for row in main.families}
+    overall = [ALL_COPIES] if point.recall > best.recall else []
+    return overall + [row.family for row in other.families if row.recall > ours[row.family]]
 
 
 def _groups(plan: Plan, encoded: Encoded, main: Judged) -> dict[str, Any] | None:

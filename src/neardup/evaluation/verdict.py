@@ -2,6 +2,9 @@
 
 from typing import Any
 
+ALL_COPIES = "all copies"
+"""Where a baseline wins that finds more copies in all."""
+
 
 def sentence(report: dict[str, Any]) -> str:
     """What the chosen threshold does, where it fails, and who does better."""
@@ -22,7 +25,7 @@ def sentence(report: dict[str, Any]) -> str:
     if weak:
         parts.append("it misses most of: " + ", ".join(row["family"] for row in weak[:4]))
     for baseline in report["baselines"]:
-        if baseline["recall"] > chosen["recall"]:
+        if ALL_COPIES in baseline["wins"]:
             parts.append(f"{baseline['method']} finds more overall ({baseline['recall']:.0%})")
     return "; ".join(parts) + "."
 

@@ -1,0 +1,27 @@
+"""What a report says about methods side by side."""
+
+from typing import Any, cast
+
+from neardup.bundle import OperatingPoint
+from neardup.evaluation.judged import Judged
+from neardup.evaluation.measure import KindRow
+from neardup.evaluation.report import wins
+from neardup.evaluation.verdict import ALL_COPIES
+
+WANTED = "precision=0.999"
+
+
+def judged(chosen: str, precision: float, recall: float) -> Judged:
+    point = OperatingPoint(threshold=0.3, precision=precision, recall=recall, measured_on="")
+    row = KindRow(
+        family="zoom", queries=9, average_precision=1, rank_1=1, recall=recall, precision=precision
+    )
+    return Judged(measured=cast("Any", None), points={chosen: point}, chosen=chosen, families=[row])
+
+
+def test_a_baseline_wins_only_when_it_is_right_as_often():
+    ours = judged(WANTED, 0.9995, 0.6)
+    assert wins(ours, judged(WANTED, 0.999, 0.7), WANTED) == [ALL_COPIES, "zoom"]
+    assert wins(ours, judged(WANTED, 1.0, 0.6), WANTED) == []
+    assert wins(ours, judged("f1", 0.8, 0.9), WANTED) == []
+    assert wins(judged("f1", 0.7, 0.6), judged("f1", 0.8, 0.9), WANTED) == [ALL_COPIES, "zoom"]
