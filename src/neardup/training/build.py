@@ -63,6 +63,7 @@ def build_trainer(
     if precision == "auto":
         cuda = torch.cuda.is_available() and accelerator in ("auto", "gpu", "cuda")
         precision = "bf16-mixed" if cuda else "32-true"
+    torch.backends.cudnn.allow_tf32 = False  # thresholds measured in float32 are used on CPUs
     run_dir = Path(config.run_dir)
     return Trainer(
         accelerator=accelerator,

@@ -58,16 +58,34 @@ def train(config: TrainConfig) -> dict[str, Any]:
     )
     encoder, origin = initial_encoder(config.encoder, config.data.image_size)
     record = summary.provenance(config, origin, sources)
-    untrained = _judge(encoder, config, sources) if first_process else None
 
     throughput = Throughput(config.trainer.max_steps)
     dashboard = Dashboard(run_dir)
-    trainer = _fit(config, encoder, sources, record, throughput, dashboard)
+    checkpoint = last_checkpoint(run_dir) if config.resume else None
+    trainer = build_trainer(
+        config,
+        [
+            throughput,
+            CollapseAlarm(config.trainer.collapse_patience),
+            Validation(sources.val, config.data.image_size, console=console),
+            dashboard,
+            checkpoint_callback(run_dir),
+        ],
+        resume_step=checkpoint_step(checkpoint) if checkpoint else None,
+    )
+    device = trainer.strategy.root_device
+    untrained = _judge(encoder.to(device), config, sources) if first_process else None
+    trainer.fit(
+        build_module(config, encoder, record),
+        build_data(config, sources),
+        ckpt_path=checkpoint,
+        weights_only=True,
+    )
     if untrained is None:
         return {}
 
     encoder, _, saved = load_checkpoint(best_checkpoint(run_dir))
-    trained = _judge(encoder, config, sources)
+    trained = _judge(encoder.to(device), config, sources)
     dashboard.show_verdict(trainer, untrained, trained, sources.test)
     write_bundle(
         encoder,
@@ -83,33 +101,6 @@ def train(config: TrainConfig) -> dict[str, Any]:
     console.print(summary.next_commands(run_dir), soft_wrap=True, highlight=False)
     _finish_dashboards(trainer)
     return result
-
-
-def _fit(
-    config: TrainConfig,
-    encoder: Encoder,
-    sources: Sources,
-    record: dict[str, Any],
-    throughput: Throughput,
-    dashboard: Dashboard,
-) -> Trainer:
-    checkpoint = last_checkpoint(Path(config.run_dir)) if config.resume else None
-    validation = Validation(sources.val, config.data.image_size, console=console)
-    trainer = build_trainer(
-        config,
-        [
-            throughput,
-            CollapseAlarm(config.trainer.collapse_patience),
-            validation,
-            dashboard,
-            checkpoint_callback(Path(config.run_dir)),
-        ],
-        resume_step=checkpoint_step(checkpoint) if checkpoint else None,
-    )
-    module = build_module(config, encoder, record)
-    data = build_data(config, sources)
-    trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
-    return trainer
 
 
 def _judge(encoder: Encoder, config: TrainConfig, sources: Sources) -> Verdict:
