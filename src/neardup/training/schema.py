@@ -13,6 +13,7 @@ from neardup.errors import ConfigError
 from neardup.hydra_config import register, to_config
 from neardup.setting import check
 from neardup.training import config as c
+from neardup.training.data.atomic import write_text
 
 CONFIG_FILE = "config.yaml"
 DATA = {
@@ -55,10 +56,9 @@ def from_hydra(cfg: DictConfig) -> c.TrainConfig:
 
 
 def save(config: c.TrainConfig) -> None:
-    """Write ``config.yaml`` into the run folder."""
-    path = Path(config.run_dir) / CONFIG_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(OmegaConf.to_yaml(OmegaConf.create(asdict(config))))
+    """Write ``config.yaml`` into the run folder; the file is whole or absent, also when killed."""
+    text = OmegaConf.to_yaml(OmegaConf.create(asdict(config)))
+    write_text(Path(config.run_dir) / CONFIG_FILE, text)
 
 
 def load(run_dir: Path) -> c.TrainConfig:
