@@ -65,6 +65,11 @@ def test_other_formats_and_garbage_are_refused(bundle):
     edit(bundle, image_size=64, operating_points={"f1": {"treshold": 1}})
     with pytest.raises(BundleError, match="damaged"):
         Bundle.load(bundle.directory)
+    for threshold in ("0.3", float("nan"), -1, 7):
+        point = {"threshold": threshold, "precision": 1, "recall": 1, "measured_on": ""}
+        edit(bundle, operating_points={"f1": point})
+        with pytest.raises(BundleError, match="damaged"):
+            Bundle.load(bundle.directory)
     (bundle.directory / "bundle.json").write_text("{")
     with pytest.raises(BundleError, match="cannot be read"):
         Bundle.load(bundle.directory)

@@ -94,7 +94,7 @@ class Bundle:
                 image_size=int(description["image_size"]),
                 preprocessing=dict(description["preprocessing"]),
                 operating_points={
-                    name: OperatingPoint(**point)
+                    name: _operating_point(point)
                     for name, point in description["operating_points"].items()
                 },
                 default_at=str(description["default_at"]),
@@ -172,6 +172,13 @@ class Bundle:
                 )
 
 
+def _operating_point(written: dict[str, Any]) -> OperatingPoint:
+    point = OperatingPoint(**written)
+    if point.threshold is not None and not 0 <= point.threshold <= 2 + 1e-6:  # float32's rounding
+        raise ValueError(f"a threshold of {point.threshold}, which is not in [0, 2]")
+    return point
+
+
 def _read_description(directory: Path) -> dict[str, Any]:
     path = directory / DESCRIPTION_FILE
     try:
@@ -179,7 +186,7 @@ def _read_description(directory: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise BundleError(
             f"{directory} holds no bundle ({DESCRIPTION_FILE} is missing); "
-            "train one with `python train.py` or name another with --bundle"
+            "train one with `python train.py` or name another"
         ) from None
     except (OSError, ValueError) as error:
         raise BundleError(f"{path} cannot be read: {error}") from error
