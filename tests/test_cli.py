@@ -47,6 +47,14 @@ def test_compare_at(toy_bundle, files, capsys):
     assert "it has f1" in capsys.readouterr().err
 
 
+def test_a_crash_is_not_taken_for_an_answer(toy_bundle, files, monkeypatch, capsys):
+    from neardup.detector import Detector
+
+    monkeypatch.setattr(Detector, "distance", lambda *pictures: 1 / 0)
+    assert compare(toy_bundle, files / "a.png", files / "b.png") == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
 def test_help_is_instant():
     started = time.perf_counter()
     subprocess.run([sys.executable, "-m", "neardup.cli", "--help"], check=True, capture_output=True)

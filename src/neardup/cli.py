@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from neardup import __version__
@@ -13,7 +14,10 @@ FAILED, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; errors take one line on stderr and give 2."""
+    """Run one command and return its exit code; errors take one line on stderr and give 2.
+
+    So does a crash, with its traceback: 1 is an answer, such as "different" or "duplicates found".
+    """
     options = make_parser().parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -27,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("neardup: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except Exception:  # a mistake of ours; Python's exit code 1 would read as an answer
+        traceback.print_exc()
+        return FAILED
     return code
 
 
