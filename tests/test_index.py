@@ -58,6 +58,14 @@ def test_create_query_add_remove(run, folder, picture):
     assert run("query", folder.parent / "stranger.png") == (1, {"threshold": 0.25, "matches": []})
 
 
+def test_a_folder_named_twice_is_added_once(run, folder, tmp_path):
+    (tmp_path / "pictures.index").mkdir()  # empty, as another program may have made it
+    code, answer = run("create", folder, folder / "o'clock", folder / ".." / folder.name)
+    assert code == 0
+    assert (answer["files"], answer["added"], answer["pictures"]) == (6, 5, 5)
+    assert found(run("query", folder / "0.png")[1]) == ["0.png", "0 small.png"]
+
+
 def test_query_agrees_with_the_definition_of_distance(run, folder, toy_bundle):
     from neardup import Detector
 

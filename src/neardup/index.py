@@ -48,9 +48,9 @@ class PictureIndex:
         """Make an empty index for the vectors of a bundle.
 
         Raises:
-            NeardupError: something is there already.
+            NeardupError: something is there already, other than an empty folder.
         """
-        if folder.exists():
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise NeardupError(f"{folder} exists already; add to it, or choose another name")
         database = _connect(folder)
         arrow = importlib.import_module("pyarrow")  # LanceDB brings it

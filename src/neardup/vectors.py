@@ -15,12 +15,14 @@ from neardup.scan.intake import Intake
 SUFFIXES = (".npz", ".parquet")
 
 
-def check_suffix(path: Path) -> None:
+def check_target(path: Path) -> None:
     """Refuse, before any work is done, a file that :func:`write_vectors` could not write.
 
     Raises:
-        NeardupError: another suffix, or ``.parquet`` without pyarrow.
+        NeardupError: another suffix, ``.parquet`` without pyarrow, or no folder to write it in.
     """
+    if not path.parent.is_dir():
+        raise NeardupError(f"{path} cannot be written: {path.parent} is not a folder")
     if path.suffix not in SUFFIXES:
         raise NeardupError(f"{path}: expected a name that ends in {' or '.join(SUFFIXES)}")
     if path.suffix == ".parquet":

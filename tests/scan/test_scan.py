@@ -118,6 +118,9 @@ def test_against_lists_copies_across_only(album, run_scan, tmp_path, picture):
     code, message, _ = run_scan(album, "--against", album)
     assert code == 2
     assert "one folder" in message
+    code, message, _ = run_scan(album, "--against", test, "--script", tmp_path / "remove.sh")
+    assert code == 2
+    assert message.startswith("neardup: a script")  # before any work
 
 
 def test_against_a_folder_inside(album, run_scan):
@@ -275,5 +278,9 @@ def test_embed_writes_one_row_a_file(album, toy_bundle, tmp_path, capsys):
     assert np.array_equal(
         np.array(table["embedding"].to_pylist(), np.float32), written["embedding"]
     )
-    assert main([*arguments, str(tmp_path / "v.txt")]) == 2
-    assert "v.txt" in capsys.readouterr().err
+    assert "empty.jpg: the file is empty" in capsys.readouterr().err
+    for out, reason in (("v.txt", "expected a name"), ("no/v.npz", "cannot be written")):
+        assert main([*arguments, str(tmp_path / out)]) == 2
+        message = capsys.readouterr().err
+        assert message.startswith(f"neardup: {tmp_path / out}")  # before any work
+        assert reason in message

@@ -1,10 +1,13 @@
-"""Arguments that several commands share."""
+"""Arguments and messages that several commands share."""
 
 import argparse
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from neardup.scan.contents import Skipped
     from neardup.scan.intake import Effort
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -72,3 +75,9 @@ def effort(options: argparse.Namespace, *, show_progress: bool = True) -> "Effor
         seconds_per_file=options.timeout,
         show_progress=show_progress,
     )
+
+
+def say_skipped(skipped: Iterable["Skipped"]) -> None:
+    """Name what was skipped, and why, one a line of stderr."""
+    for entry in skipped:
+        print(f"skipped {entry.path}: {entry.reason}", file=sys.stderr)

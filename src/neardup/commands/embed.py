@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from neardup.commands.arguments import Commands, add_bundle, add_effort, add_json
+from neardup.commands.arguments import Commands, add_bundle, add_effort, add_json, say_skipped
 
 
 def add(commands: Commands) -> None:
@@ -12,7 +12,7 @@ def add(commands: Commands) -> None:
         "embed",
         help="write the vectors of a folder's pictures",
         description="One row a picture file: path, sha256, width, height, embedding. "
-        "Exit code: 0 done (files that could not be read are counted), 2 error.",
+        "Exit code: 0 done (files that could not be read are named on stderr), 2 error.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument(
@@ -31,21 +31,27 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     from neardup.commands.arguments import effort
     from neardup.detector import Detector
-    from neardup.files import list_files
     from neardup.scan.intake import take_in
-    from neardup.vectors import check_suffix, write_vectors
+    from neardup.scan.listing import list_all
+    from neardup.vectors import check_target, write_vectors
 
-    check_suffix(options.out)
+    check_target(options.out)
     detector = Detector.load(options.bundle, threads=options.threads)
-    paths = list_files(options.folder)
+    paths, unlisted = list_all([options.folder])
     intake = take_in(paths, detector.bundle, detector.embedder, effort(options))
     rows = write_vectors(intake, detector.bundle, options.out)
+    skipped = [*unlisted, *intake.skipped]
+    say_skipped(skipped)
     if options.json:
-        answer = {"out": str(options.out), "rows": rows, "skipped": intake.counts.skipped}
+        answer = {
+            "out": str(options.out),
+            "rows": rows,
+            "blank": intake.counts.blank,
+            "skipped": len(skipped),
+        }
         print(json.dumps(answer))
     else:
         print(
-            f"{options.out}: {rows} rows; {intake.counts.blank} files blank, "
-            f"{intake.counts.skipped} skipped"
+            f"{options.out}: {rows} rows; {intake.counts.blank} files blank, {len(skipped)} skipped"
         )
     return 0

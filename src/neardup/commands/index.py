@@ -4,7 +4,14 @@ import argparse
 import json
 from pathlib import Path
 
-from neardup.commands.arguments import Commands, add_at, add_bundle, add_effort, add_json
+from neardup.commands.arguments import (
+    Commands,
+    add_at,
+    add_bundle,
+    add_effort,
+    add_json,
+    say_skipped,
+)
 
 FOUND, NONE_FOUND = 0, 1
 
@@ -53,16 +60,17 @@ def create(options: argparse.Namespace) -> int:
 def extend(options: argparse.Namespace) -> int:
     from neardup.commands.arguments import effort
     from neardup.detector import Detector
-    from neardup.files import list_files
-    from neardup.index import PictureIndex, chunks
+    from neardup.index import PictureIndex, chunks, key
     from neardup.progress import progress
     from neardup.scan.intake import take_in
+    from neardup.scan.listing import list_all
 
     detector = Detector.load(options.bundle, threads=options.threads)
     index = PictureIndex.open(options.index, detector.bundle)
-    paths = [path for folder in options.folders for path in list_files(folder)]
+    listed, skipped = list_all(options.folders)
+    paths = list({key(path): path for path in listed}.values())  # folders may overlap
     new = index.missing(paths)
-    added = blank = skipped = 0
+    added = blank = 0
     with progress("Indexing", len(new), unit="files", show=bool(new)) as advance:
         for chunk in chunks(new):
             intake = take_in(
@@ -70,15 +78,16 @@ def extend(options: argparse.Namespace) -> int:
             )
             added += index.add(intake)
             blank += intake.counts.blank
-            skipped += intake.counts.skipped
+            skipped += intake.skipped
             advance(len(chunk))
     index.compact()
+    say_skipped(skipped)
     answer = {
         "files": len(paths),
         "known": len(paths) - len(new),
         "added": added,
         "blank": blank,
-        "skipped": skipped,
+        "skipped": len(skipped),
         "pictures": len(index),
     }
     _print(options, answer)

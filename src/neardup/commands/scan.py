@@ -56,11 +56,13 @@ def run(options: argparse.Namespace) -> int:
     from neardup.commands.arguments import effort
     from neardup.detector import Detector
     from neardup.report.folder import write_report
-    from neardup.report.script import write_script
+    from neardup.report.script import check_script, write_script
     from neardup.report.tables import summary
     from neardup.scan.decisions import Decisions
     from neardup.scan.pipeline import ScanOptions, scan
 
+    if options.script is not None:
+        check_script(options.against)
     detector = Detector.load(options.bundle, threads=options.threads)
     chosen = ScanOptions(
         at=options.at,

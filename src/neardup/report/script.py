@@ -14,14 +14,23 @@ _HEAD = """\
 """
 
 
+def check_script(against: Path | None) -> None:
+    """Refuse, before any work is done, a script that :func:`write_script` would not write.
+
+    Raises:
+        NeardupError: the scan is against another folder, where keeping either is the user's call.
+    """
+    if against is not None:
+        raise NeardupError("a script is written for scans of one folder only, not with --against")
+
+
 def write_script(result: ScanResult, path: Path) -> None:
     """Write one ``rm`` a line, by group; it removes nothing unless the copy to keep is there.
 
     Raises:
-        NeardupError: the scan was against another folder, where keeping either is the user's call.
+        NeardupError: as :func:`check_script`.
     """
-    if result.against is not None:
-        raise NeardupError("a script is written for scans of one folder only, not with --against")
+    check_script(result.against)
     lines = [_HEAD]
     for group in result.groups:
         kept, *others = group.files

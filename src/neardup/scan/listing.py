@@ -1,12 +1,27 @@
 """Which files a scan looks at."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from neardup.errors import NeardupError
 from neardup.files import list_files
 from neardup.report import FILES as REPORT_FILES
 from neardup.scan.contents import Skipped
+
+
+def list_all(folders: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
+    """Files below the folders, in their order, and the subfolders that cannot be listed.
+
+    Raises:
+        ImageError: one of the folders does not exist or cannot be listed.
+    """
+    skipped: list[Skipped] = []
+
+    def skip(folder: Path, why: str) -> None:
+        skipped.append(Skipped(folder, why))
+
+    return [path for folder in folders for path in list_files(folder, on_error=skip)], skipped
 
 
 def list_two(
@@ -24,7 +39,8 @@ def list_two(
     skipped: list[Skipped] = []
 
     def listed(root: Path) -> list[Path]:
-        files = list_files(root, on_error=lambda path, why: skipped.append(Skipped(path, why)))
+        files, unlisted = list_all([root])
+        skipped.extend(unlisted)
         own = (
             {os.path.realpath(report_folder / name) for name in REPORT_FILES}
             if report_folder
