@@ -137,6 +137,14 @@ def test_the_total_is_the_weighted_sum() -> None:
     assert parts["total"] == pytest.approx(parts["pair"] + 0.7 * parts["koleo"])
 
 
+@pytest.mark.parametrize("config", [NTXentConfig(koleo_weight=1.0), TripletConfig()])
+def test_mixed_precision_does_not_reach_the_loss(config: LossConfig) -> None:
+    e = on_sphere(len(SOURCE), torch.float32)
+    expected = Loss(config, 3)(e, SOURCE)["total"]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(Loss(config, 3)(e, SOURCE)["total"], expected)
+
+
 CONFIGS = {
     "contrastive": ContrastiveConfig(),
     "all": TripletConfig(miner="all"),
