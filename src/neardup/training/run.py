@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
+from neardup.errors import ConfigError
 from neardup.training import schema, summary
 from neardup.training.build import build_data, build_module, build_trainer
 from neardup.training.bundle_writer import write_bundle
@@ -48,20 +49,22 @@ def train(config: TrainConfig) -> dict[str, Any]:
     _quieten()
     run_dir = Path(config.run_dir)
     first_process = bool(rank_zero_only(lambda: True)())  # the others get None
+    checkpoint = last_checkpoint(run_dir) if config.resume else None
+    resume_step = checkpoint_step(checkpoint) if checkpoint else None
     if first_process:
-        schema.save(config)
-        _point_latest_at(run_dir)
-        console.print(f"run folder: {run_dir}", soft_wrap=True, highlight=False)
+        _begin(config, resume_step)
     pl.seed_everything(config.seed, verbose=False)
     sources = load_sources(
         config.data, max_zoom=config.augment.max_zoom, run_dir=run_dir, show=first_process
     )
     encoder, origin = initial_encoder(config.encoder, config.data.image_size)
     record = summary.provenance(config, origin, sources)
+    if first_process:
+        _say(summary.counts(record))
+        _point_latest_at(run_dir)  # here, so that a run refused for a wrong value is not the latest
 
     throughput = Throughput(config.trainer.max_steps)
     dashboard = Dashboard(run_dir)
-    checkpoint = last_checkpoint(run_dir) if config.resume else None
     trainer = build_trainer(
         config,
         [
@@ -71,16 +74,20 @@ def train(config: TrainConfig) -> dict[str, Any]:
             dashboard,
             checkpoint_callback(run_dir),
         ],
-        resume_step=checkpoint_step(checkpoint) if checkpoint else None,
+        resume_step=resume_step,
     )
     device = trainer.strategy.root_device
     untrained = _judge(encoder.to(device), config, sources) if first_process else None
-    trainer.fit(
-        build_module(config, encoder, record),
-        build_data(config, sources),
-        ckpt_path=checkpoint,
-        weights_only=True,
-    )
+    try:
+        trainer.fit(
+            build_module(config, encoder, record),
+            build_data(config, sources),
+            ckpt_path=checkpoint,
+            weights_only=True,
+        )
+    except SystemExit:  # what Lightning makes of Ctrl-C
+        _say(f"stopped; python train.py resume={run_dir} goes on from the last validation")
+        raise
     if untrained is None:
         return {}
 
@@ -98,9 +105,26 @@ def train(config: TrainConfig) -> dict[str, Any]:
     )
     result = summary.write(config, record, throughput, untrained, trained, saved["steps"])
     console.print(summary.table(untrained, trained))
-    console.print(summary.next_commands(run_dir), soft_wrap=True, highlight=False)
+    _say(summary.next_commands(run_dir))
     _finish_dashboards(trainer)
     return result
+
+
+def _begin(config: TrainConfig, resume_step: int | None) -> None:
+    """Take the run folder, unless it is another run's."""
+    run_dir = Path(config.run_dir)
+    if last_checkpoint(run_dir) and not config.resume:
+        raise ConfigError(
+            f"run_dir={run_dir}: holds a run; name another folder, or go on with resume={run_dir}"
+        )
+    schema.save(config)
+    _say(f"run folder: {run_dir}")
+    if config.resume:
+        _say(f"going on after step {resume_step}" if resume_step else "nothing saved yet: starting")
+
+
+def _say(text: str) -> None:
+    console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def _judge(encoder: Encoder, config: TrainConfig, sources: Sources) -> Verdict:

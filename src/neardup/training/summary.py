@@ -39,6 +39,18 @@ def provenance(config: TrainConfig, weights: str, sources: Sources) -> dict[str,
     }
 
 
+def counts(record: dict[str, Any]) -> str:
+    """How many images there are and how many were left out, in a line."""
+    found = record["sources"]
+    text = f"images: {found['train']} train, {found['val']} validation, {found['test']} test"
+    if "files" in found:
+        text += (
+            f"; of {found['files']} files {found['skipped']} cannot be used and"
+            f" {found['near_copies_left_out']} are near copies: see splits.json"
+        )
+    return text
+
+
 def write(
     config: TrainConfig,
     record: dict[str, Any],
