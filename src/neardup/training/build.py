@@ -10,7 +10,9 @@ import torch
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from pytorch_lightning.loggers.logger import Logger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from neardup.errors import ConfigError
 from neardup.training.augment import ViewMaker
 from neardup.training.checkpoints import AtomicCheckpointIO
 from neardup.training.config import LoggerConfig, TrainConfig
@@ -56,6 +58,9 @@ def build_trainer(
 
     It is told the number of rounds, not of steps: with ``max_steps`` Lightning takes a checkpoint
     from the end of an epoch for one from its middle, and resumes at the wrong place.
+
+    Raises:
+        ConfigError: this machine lacks what the configuration asks for.
     """
     options = config.trainer
     accelerator = options.accelerator
@@ -65,26 +70,33 @@ def build_trainer(
         precision = "bf16-mixed" if cuda else "32-true"
     torch.backends.cudnn.allow_tf32 = False  # thresholds measured in float32 are used on CPUs
     run_dir = Path(config.run_dir)
-    return Trainer(
-        accelerator=accelerator,
-        devices=options.devices,
-        strategy=options.strategy,
-        precision=precision,  # type: ignore[arg-type]
-        max_epochs=math.ceil(options.max_steps / options.val_every),
-        gradient_clip_val=options.gradient_clip or None,
-        limit_val_batches=0,
-        use_distributed_sampler=False,
-        log_every_n_steps=config.logger.log_every,
-        default_root_dir=run_dir,
-        callbacks=callbacks,
-        logger=[
-            MetricsCSV(run_dir, resume_step=resume_step),
-            *_dashboard(config.logger, run_dir),
-        ],
-        plugins=[AtomicCheckpointIO()],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    try:
+        return Trainer(
+            accelerator=accelerator,
+            devices=options.devices,
+            strategy=options.strategy,
+            precision=precision,  # type: ignore[arg-type]
+            max_epochs=math.ceil(options.max_steps / options.val_every),
+            gradient_clip_val=options.gradient_clip or None,
+            limit_val_batches=0,
+            use_distributed_sampler=False,
+            log_every_n_steps=config.logger.log_every,
+            default_root_dir=run_dir,
+            callbacks=callbacks,
+            logger=[
+                MetricsCSV(run_dir, resume_step=resume_step),
+                *_dashboard(config.logger, run_dir),
+            ],
+            plugins=[AtomicCheckpointIO()],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except MisconfigurationException as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"trainer.accelerator={accelerator}, trainer.devices={options.devices}: not on this"
+            f" machine ({reason})"
+        ) from error
 
 
 def _dashboard(config: LoggerConfig, run_dir: Path) -> list[Logger]:

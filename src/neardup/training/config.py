@@ -39,7 +39,8 @@ class ProceduralConfig(DataConfig):
 
     name: str = setting("procedural", "kind of data", choices=("procedural",))
     num_images: int = setting(4000, "pictures in the training split", low=2)
-    generator_seed: int = setting(0, "chooses the pictures", low=0)
+    # Seeds from 2**31 on are those of the validation and test pictures.
+    generator_seed: int = setting(0, "chooses the pictures", low=0, high=2**31 - 1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,8 +49,8 @@ class FolderConfig(DataConfig):
 
     name: str = setting("folder", "kind of data", choices=("folder",))
     root: str = setting(CHOSEN_BY_USER, "the folder; has no default")
-    val_fraction: float = setting(0.1, "share of source images for validation", low=0.0, high=0.9)
-    test_fraction: float = setting(0.1, "share of source images for the test", low=0.0, high=0.9)
+    val_fraction: float = setting(0.1, "share of source images for validation", low=0.001, high=0.9)
+    test_fraction: float = setting(0.1, "share of source images for the test", low=0.001, high=0.9)
     near_copy_radius: int = setting(
         3,
         "images whose 64-bit dHashes differ in at most this many bits count as one source",
@@ -88,7 +89,7 @@ class AugmentConfig:
         0.12, "largest standard deviation of the noise, white being 1", low=0.0, high=1.0
     )
     jpeg_probability: float = setting(0.0, "of JPEG compression", low=0.0, high=1.0)
-    jpeg_quality: int = setting(10, "worst JPEG quality", low=1, high=100)
+    jpeg_quality: int = setting(10, "worst JPEG quality; the best is 95", low=1, high=95)
     blur_probability: float = setting(0.0, "of Gaussian blur", low=0.0, high=1.0)
     blur: float = setting(
         0.02, "largest standard deviation, as a share of the image side", low=0.0, high=0.2
@@ -102,7 +103,7 @@ class AugmentConfig:
     border_probability: float = setting(0.0, "of a plain border", low=0.0, high=1.0)
     border: float = setting(0.15, "widest border, as a share of the side", low=0.0, high=0.45)
     caption_probability: float = setting(0.0, "of a band with text", low=0.0, high=1.0)
-    overlay_probability: float = setting(0.0, "of a pasted shape or text", low=0.0, high=1.0)
+    overlay_probability: float = setting(0.0, "of one or two pasted rectangles", low=0.0, high=1.0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -185,9 +186,13 @@ class TrainerConfig:
     val_every: int = setting(
         50, "steps between validations; a checkpoint follows each", unit="steps", low=1
     )
-    accelerator: str = setting("auto", "auto | cpu | gpu | mps ...")
-    devices: int = setting(1, "processes on this machine", low=1)
-    strategy: str = setting("auto", "auto | ddp ...")
+    accelerator: str = setting(
+        "auto", "where to compute", choices=("auto", "cpu", "gpu", "cuda", "mps")
+    )
+    devices: int = setting(1, "processes on this machine, one for each GPU", low=1)
+    strategy: str = setting(
+        "auto", "how processes work together; auto is ddp for several", choices=("auto", "ddp")
+    )
     precision: str = setting(
         "auto",
         "auto is bf16-mixed on GPU, 32-true elsewhere",
@@ -229,7 +234,7 @@ class ExportConfig:
 class TrainConfig:
     """The whole of a training run."""
 
-    seed: int = setting(0, "everything random follows from it", low=0)
+    seed: int = setting(0, "everything random follows from it", low=0, high=2**32 - 1)
     run_dir: str = setting("", "where results go")
     resume: str = setting("", "a run folder to go on with")
     data: DataConfig = CHOSEN_BY_GROUP
