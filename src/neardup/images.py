@@ -4,6 +4,8 @@ import importlib
 import io
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -15,7 +17,7 @@ from neardup.errors import ImageError
 from neardup.files import content_hash, list_files, os_reason, require_regular
 from neardup.pixels import sixteen_to_eight, to_rgb, unit_to_byte
 
-__all__ = ["MAX_PIXELS", "ImageSource", "content_hash", "list_files", "read_image"]
+__all__ = ["MAX_PIXELS", "ImageSource", "check_header", "content_hash", "list_files", "read_image"]
 
 ImageSource: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.generic]
 
@@ -71,6 +73,25 @@ def read_image(source: ImageSource, *, min_side: int | None = None) -> npt.NDArr
         raise ImageError(name, _reason(error)) from error
 
 
+def check_header(file: IO[bytes]) -> None:
+    """Refuse what its first bytes show to be no picture, without reading the rest.
+
+    Args:
+        file: at its start, where it also ends up.
+
+    Raises:
+        ImageError: with a reason a person understands.
+    """
+    try:
+        with _identified(file):
+            pass
+        file.seek(0)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError("", _reason(error)) from error
+
+
 def _name(source: ImageSource) -> str:
     if isinstance(source, (str, Path)):
         return str(source)
@@ -84,6 +105,12 @@ def _name(source: ImageSource) -> str:
 
 
 def _open(file: IO[bytes], min_side: int | None) -> npt.NDArray[np.uint8]:
+    with _identified(file) as image:
+        return _decode(image, min_side)
+
+
+@contextmanager
+def _identified(file: IO[bytes]) -> Iterator[Image.Image]:
     head = file.read(64)
     file.seek(0)
     if not head:
@@ -93,7 +120,7 @@ def _open(file: IO[bytes], min_side: int | None) -> npt.NDArray[np.uint8]:
         if head[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"):
             _enable_heic()
         with Image.open(file) as image:
-            return _decode(image, min_side)
+            yield image
 
 
 def _decode(image: Image.Image, min_side: int | None) -> npt.NDArray[np.uint8]:

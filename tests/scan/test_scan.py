@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -147,6 +148,18 @@ def test_resume_reads_and_embeds_nothing_again(album, toy_bundle, tmp_path):
     fresh = ScanOptions(report_folder=tmp_path / "r", effort=Effort(show_progress=False))
     with pytest.raises(AssertionError, match="embedded again"):
         scan(album, detector.bundle, refuse, fresh)
+
+
+def test_resume_tries_again_what_may_succeed_now(album, run_scan, monkeypatch):
+    from neardup.scan import pool
+
+    crashing = "from neardup.scan import worker; import os; "
+    crashing += "worker.TASKS['decode'] = lambda task: os._exit(9); worker.main()"
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "COMMAND", (sys.executable, "-c", crashing))
+        _, summary, _ = run_scan(album)
+    assert summary["counts"]["skipped"] == summary["counts"]["seen"]
+    assert run_scan(album, "--resume")[2] == run_scan(album)[2] != []
 
 
 def test_resume_forgets_what_another_encoder_made(album, run_scan, tmp_path, capsys):

@@ -48,9 +48,8 @@ def embed_contents(
     with progress("Embedding", len(unknown), show=show) as advance:
         for batch in _batches(answers, batch_size):
             done = _embed(batch, embedder, image_size)
-            # A file that changed in mid-scan says nothing about the content it had before.
             cache.remember_contents(
-                (sha256, done[sha256]) for sha256, answer in batch if "changed" not in answer.header
+                (sha256, done[sha256]) for sha256, answer in batch if "retry" not in answer.header
             )
             known |= done
             advance(len(batch))

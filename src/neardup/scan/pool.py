@@ -19,7 +19,11 @@ SECONDS_PER_FILE = 60.0
 
 
 class Answer(NamedTuple):
-    """``header["error"]`` is None, or why the task failed; the payload is raw bytes."""
+    """``header["error"]`` is None, or why the task failed; the payload is raw bytes.
+
+    The header has ``"retry"`` where the failure says nothing lasting about the content: another
+    time, with more time or memory or another package installed, the task may succeed.
+    """
 
     header: dict[str, Any]
     payload: bytes
@@ -86,7 +90,7 @@ class WorkerPool:
         except _WorkerDied as death:
             self._started.remove(worker)
             self._idle.put(None)
-            return Answer({"error": str(death)}, b"")
+            return Answer({"error": str(death), "retry": True}, b"")
         self._idle.put(worker)
         return answer
 

@@ -23,7 +23,7 @@ from PIL import Image
 
 from neardup.errors import ImageError
 from neardup.files import os_reason, require_regular
-from neardup.images import read_image
+from neardup.images import check_header, read_image
 from neardup.preprocess import load_input
 from neardup.scan.blank import is_blank
 from neardup.scan.facts import read_facts
@@ -78,8 +78,8 @@ def _opened(path: bytes) -> BufferedReader:
         raise ImageError(os.fsdecode(path), os_reason(error)) from error
 
 
-class _Changed(ImageError):
-    """None of the files still holds the content it had when it was hashed."""
+class _NotRead(ImageError):
+    """No file of the content begins like a picture and still holds what it held when hashed."""
 
 
 def _read_unchanged(paths: list[str], sha256: str) -> bytes:
@@ -87,6 +87,7 @@ def _read_unchanged(paths: list[str], sha256: str) -> bytes:
     for path in paths:
         try:
             with _opened(os.fsencode(path)) as file:
+                check_header(file)  # or films of many gigabytes would be read into memory
                 data = file.read()
         except ImageError as error:
             reason = error.reason
@@ -94,7 +95,7 @@ def _read_unchanged(paths: list[str], sha256: str) -> bytes:
         if hashlib.sha256(data).hexdigest() == sha256:
             return data
         reason = "it changed while it was being scanned"
-    raise _Changed(paths[0], reason)
+    raise _NotRead(paths[0], reason)
 
 
 def read_message(stream: IO[bytes]) -> tuple[Header, bytes] | None:
@@ -127,8 +128,8 @@ def main() -> None:
         faulthandler.dump_traceback_later(task["seconds"], exit=True)
         try:
             header, payload = TASKS[task["task"]](task)
-        except _Changed as error:
-            header, payload = {"error": error.reason, "changed": True}, b""
+        except _NotRead as error:
+            header, payload = {"error": error.reason, "retry": True}, b""
         except ImageError as error:
             header, payload = {"error": error.reason}, b""
         except OSError as error:
