@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
-from neardup.hydra_config import exit_on_error, to_config
+from neardup.hydra_config import exit_on_error, run_command, to_config
 from neardup.training.config import ExportConfig
 from neardup.training.export import export
 from neardup.training.schema import register_schemas
@@ -19,4 +19,4 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
-from neardup.hydra_config import exit_on_error
+from neardup.hydra_config import exit_on_error, run_command
 from neardup.training.run import train
 from neardup.training.schema import from_hydra, register_schemas
 
@@ -18,4 +18,4 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)
