@@ -100,7 +100,11 @@ def test_a_missing_group_file_or_root_is_refused(folder):
 
 def test_retrieval_with_and_without_header_and_suffix(folder, tmp_path):
     truth = tmp_path / "truth.csv"
-    for text in ("query,reference\n1,3\n2,4.png\n2.png,\n", "1,3\n2.png,4\n"):
+    for text in (
+        "query,reference\n1,3\n2,4.png\n2.png,\n",
+        "query_id,reference_id\n1,3\n2,4\n",
+        "1,3\n2.png,4\n",
+    ):
         truth.write_text(text)
         plan = plan_retrieval(folder / "a", folder / "b", truth)
         task = everything(plan)

@@ -15,7 +15,7 @@ def read_rows(
     """The data lines of a CSV file with their numbers, blanks around values removed.
 
     Args:
-        path: UTF-8, comma-separated, with a header.
+        path: UTF-8, comma-separated, with a header; ``query_id``, as DISC21 has it, is ``query``.
         needed: columns that must be there.
         optional: columns that may be; an absent one reads as empty.
         headless: the columns of a file without a header, tried when no needed column is found.
@@ -31,7 +31,7 @@ def read_rows(
         raise ConfigError(f"{path}: {reason}") from error
     if not lines:
         raise ConfigError(f"{path}: the file is empty; it needs the columns {','.join(needed)}")
-    header = [name.strip().lower() for name in lines[0]]
+    header = [name.strip().lower().removesuffix("_id") for name in lines[0]]
     first = 1
     if headless and not set(header) & set(needed):
         header, first = list(headless), 0
