@@ -61,3 +61,5 @@ def test_unreadable_picture_is_named(detector, tmp_path):
 def test_one_path_instead_of_several(detector):
     with pytest.raises(TypeError, match="several"):
         detector.embed("a.jpg")
+    with pytest.raises(TypeError, match="several"):
+        detector.embed(np.zeros((9, 9, 3), np.uint8))  # not nine grey pictures of one line each

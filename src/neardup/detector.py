@@ -59,8 +59,9 @@ class Detector:
         Raises:
             ImageError: one of them cannot be read.
         """
-        if isinstance(images, (str, bytes, Path)):
-            raise TypeError("embed takes several pictures: embed([path])")
+        one_array = isinstance(images, np.ndarray) and images.ndim < 4
+        if one_array or isinstance(images, (str, bytes, Path)):
+            raise TypeError("embed takes several pictures: embed([picture])")
         embeddings = [np.empty((0, self.bundle.embedding_size), dtype=np.float32)]
         remaining = iter(images)
         while chunk := list(islice(remaining, batch_size)):
