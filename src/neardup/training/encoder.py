@@ -1,9 +1,11 @@
 """The encoder: normalisation, timm backbone, GeM pooling, linear projection, unit L2 norm."""
 
+import difflib
 from typing import Any, cast
 
 import timm
 import torch
+from timm.models import PretrainedCfg
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -53,7 +55,8 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         options: dict[str, Any] = {"num_classes": 0, "global_pool": ""}
-        if image_size is not None and _has_fixed_size(config.backbone):
+        published = published_as(config.backbone)
+        if image_size is not None and published is not None and published.fixed_input_size:
             options["img_size"] = image_size
         try:
             self.backbone = timm.create_model(config.backbone, pretrained=pretrained, **options)
@@ -64,15 +67,17 @@ class Encoder(nn.Module):
         except RuntimeError as error:
             if "Unknown model" not in str(error):
                 raise
+            close = difflib.get_close_matches(config.backbone, timm.list_models())
             raise ConfigError(
                 f"encoder.backbone={config.backbone}: timm has no such model;"
-                " `python -c 'import timm; print(timm.list_models())'` lists them"
+                + (f" did you mean {' or '.join(close)}?" if close else "")
+                + " `python -c 'import timm; print(timm.list_models())'` lists all"
             ) from None
         self.pool = GeM(config.gem_power)
         self.project = nn.Linear(cast(int, self.backbone.head_hidden_size), config.embedding_size)
-        published = cast(dict[str, Any], self.backbone.pretrained_cfg)
+        its_config = cast(dict[str, Any], self.backbone.pretrained_cfg)
         for name in ("mean", "std"):
-            self.register_buffer(name, torch.tensor(published[name]).view(1, 3, 1, 1))
+            self.register_buffer(name, torch.tensor(its_config[name]).view(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed pictures.
@@ -95,6 +100,18 @@ class Encoder(nn.Module):
             return F.normalize(self.project(self.pool(features)), dim=1)
 
 
-def _has_fixed_size(backbone: str) -> bool:
-    published = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
-    return published is not None and published.fixed_input_size
+def published_as(backbone: str) -> PretrainedCfg | None:
+    """What timm knows of a backbone's published weights; None for a backbone it does not list.
+
+    Raises:
+        ConfigError: timm has the backbone, but no weights of this tag (``resnet50.TAG``).
+    """
+    if not timm.is_model(backbone):
+        return None
+    try:
+        return timm.get_pretrained_cfg(backbone)
+    except RuntimeError:
+        tags = timm.list_pretrained(f"{backbone.split('.')[0]}.*")
+        raise ConfigError(
+            f"encoder.backbone={backbone}: no such weights; there are {', '.join(tags)}"
+        ) from None

@@ -10,14 +10,13 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-import timm
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from neardup.errors import ConfigError
 from neardup.training.config import EncoderConfig
-from neardup.training.encoder import Encoder
+from neardup.training.encoder import Encoder, published_as
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +45,8 @@ def initial_encoder(config: EncoderConfig, image_size: int) -> tuple[Encoder, st
             try:
                 return _from_hub(config, image_size), f"imagenet ({config.backbone}, timm)"
             except ConfigError as error:
+                encoder = Encoder(config, image_size=image_size)  # fails if the backbone is wrong
                 log.warning("STARTING FROM RANDOM WEIGHTS. %s", error)
-                encoder = Encoder(config, image_size=image_size)
                 return encoder, "random (encoder.weights=auto found no ImageNet weights)"
         case path:
             encoder = Encoder(config, image_size=image_size)
@@ -120,7 +119,7 @@ def _map_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _from_hub(config: EncoderConfig, image_size: int) -> Encoder:
-    published = timm.get_pretrained_cfg(config.backbone) if timm.is_model(config.backbone) else None
+    published = published_as(config.backbone)
     if published is not None and not published.has_weights:
         raise ConfigError(
             f"encoder.weights={config.weights}: nobody publishes weights for {config.backbone}."
@@ -133,10 +132,13 @@ def _from_hub(config: EncoderConfig, image_size: int) -> Encoder:
         )
     try:
         return Encoder(config, image_size=image_size, pretrained=True)
-    except OSError as error:  # what requests, urllib and the hub client raise without a network
+    except ConfigError:
+        raise
+    except Exception as error:  # each of the hub's clients has its own errors
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ConfigError(
-            f"encoder.weights={config.weights}: fetching {config.backbone} failed"
-            f" ({str(error).splitlines()[0]}). {_ALTERNATIVES}"
+            f"encoder.weights={config.weights}: fetching {config.backbone} failed ({reason})."
+            f" {_ALTERNATIVES}"
         ) from error
 
 
