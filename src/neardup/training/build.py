@@ -1,5 +1,6 @@
 """From configuration to objects, by plain calls. The one place where a run is put together."""
 
+import logging
 import math
 import os
 from dataclasses import asdict
@@ -22,6 +23,8 @@ from neardup.training.encoder import Encoder
 from neardup.training.losses import Loss
 from neardup.training.metrics_csv import MetricsCSV
 from neardup.training.module import SiameseModule
+
+log = logging.getLogger(__name__)
 
 
 def build_module(
@@ -111,7 +114,7 @@ def _dashboard(config: LoggerConfig, run_dir: Path) -> list[Logger]:
                     name=run_dir.name,
                     group=run_dir.name,
                     save_dir=run_dir,
-                    mode="online" if _online(config.mode) else "offline",
+                    mode=_wandb_mode(config.mode),
                 )
             ]
         case "tensorboard":
@@ -120,11 +123,16 @@ def _dashboard(config: LoggerConfig, run_dir: Path) -> list[Logger]:
             return []
 
 
-def _online(mode: str) -> bool:
+def _wandb_mode(mode: str) -> str:
+    """Online when logged in and the server can be reached; never a prompt."""
     if mode != "auto":
-        return mode == "online"
+        return mode
     if os.environ.get("WANDB_MODE"):
-        return os.environ["WANDB_MODE"] == "online"
+        return os.environ["WANDB_MODE"]
     import wandb
 
-    return wandb.login(prompt=False)
+    try:
+        return "online" if wandb.login(prompt=False) else "offline"
+    except wandb.Error as error:
+        log.warning("wandb is offline, `wandb sync` sends the run later: %s", error)
+        return "offline"
