@@ -1,7 +1,8 @@
 """From a source image to one random view of it. The only file that knows albumentations.
 
-The order is that of a picture's life: it is turned, mirrored, cropped and resized, its light and
-colour change, something is put on it, it is compressed, and noise comes last.
+The order is that of a picture's life: it is turned, mirrored, cropped and resized, gets a border or
+caption, its light and colour change, something is pasted on it, it is blurred and compressed, and
+noise comes last.
 """
 
 import os
