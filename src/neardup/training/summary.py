@@ -80,9 +80,12 @@ def write(
 
 def table(untrained: Verdict, trained: Verdict) -> Table:
     """Before and after training, a row per family of edits."""
-    point = trained.val.points[trained.val.default_at]
-    chosen = f"threshold {point.threshold:.3f} chosen on validation for {trained.val.default_at}"
-    drawn = Table(title=f"Test images at the {chosen}", title_justify="left")
+    before, after = (
+        f"{verdict.val.points[verdict.val.default_at].threshold:.3f} for {verdict.val.default_at}"
+        for verdict in (untrained, trained)
+    )
+    title = f"Test images at the threshold chosen on validation: {after} (before: {before})"
+    drawn = Table(title=title, title_justify="left")
     drawn.add_column("edit", no_wrap=True)
     for column in ("AP", "recall", "precision"):
         drawn.add_column(f"{column}\nbefore", justify="right")
