@@ -44,6 +44,7 @@ class CollapseAlarm(Callback):
 def diverged(what: str, step: int) -> str:
     """The explanation for a run that cannot go on."""
     return (
-        f"{what} at step {step}: lower optimizer.lr, lengthen optimizer.warmup_fraction or clip"
-        " the gradient (trainer.gradient_clip); the last good state is in checkpoints/last.ckpt"
+        f"{what} at step {step}: lower optimizer.lr, lengthen optimizer.warmup_fraction or lower"
+        " trainer.gradient_clip, in a new run (a resumed one keeps its configuration);"
+        " encoder.weights=RUN/checkpoints/last.ckpt lets it begin where this one was last good"
     )
