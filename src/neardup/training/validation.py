@@ -44,7 +44,6 @@ class Validation(Callback):
         for logger in trainer.loggers:  # at once, so that no checkpoint is without its figures
             logger.log_metrics(figures, step=trainer.global_step - 1)
             logger.save()
-        self.latest = measured
         if trainer.is_global_zero:
             self.console.print(
                 f"step {trainer.global_step:>6}  validation: average precision"

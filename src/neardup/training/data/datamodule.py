@@ -1,6 +1,5 @@
 """Batches of pairs for the trainer."""
 
-import os
 from functools import partial
 
 import torch
@@ -13,6 +12,7 @@ from neardup.training.config import DataConfig
 from neardup.training.data.pairs import Pair, PairDataset
 from neardup.training.data.sampler import StepBatchSampler
 from neardup.training.data.sources import Images
+from neardup.training.data.workers import usable_cores
 
 
 class PairDataModule(LightningDataModule):
@@ -78,10 +78,7 @@ class PairDataModule(LightningDataModule):
 
 def _workers_for(on_gpu: bool, processes: int) -> int:
     """All cores feed a GPU; a CPU run needs them itself and one loader keeps it fed."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return max(1, cores // processes) if on_gpu else 1
+    return max(1, usable_cores() // processes) if on_gpu else 1
 
 
 def _one_thread(worker: int) -> None:
