@@ -226,7 +226,9 @@ class ExportConfig:
     """Every key of ``export.py``."""
 
     ckpt: str = setting(CHOSEN_BY_USER, "a checkpoint of train.py, or the run folder it is in")
-    out: str = setting("", "where the bundle goes; empty is bundle/ in the run folder")
+    out: str = setting(
+        "", "where the bundle goes; empty is the run's folder: bundle/, or bundle-int8/"
+    )
     quantize: str = setting("none", "weights and activations as", choices=("none", "int8"))
 
 

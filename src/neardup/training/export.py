@@ -15,7 +15,7 @@ from neardup.errors import NeardupError
 from neardup.evaluation.synthetic import Embed
 from neardup.preprocess import to_batch
 from neardup.training.bundle_writer import write_bundle
-from neardup.training.checkpoints import best_checkpoint, load_checkpoint
+from neardup.training.checkpoints import FOLDER, best_checkpoint, load_checkpoint
 from neardup.training.config import ExportConfig, TrainConfig
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.embed import TorchEmbedder
@@ -37,7 +37,9 @@ def export(config: ExportConfig) -> Bundle:
     if ckpt.is_dir():
         ckpt = best_checkpoint(ckpt)
     name = "bundle" if config.quantize == "none" else f"bundle-{config.quantize}"
-    out = Path(config.out).expanduser() if config.out else ckpt.resolve().parent.parent / name
+    folder = ckpt.resolve().parent
+    folder = folder.parent if folder.name == FOLDER else folder
+    out = Path(config.out).expanduser() if config.out else folder / name
     bundle = export_bundle(ckpt, out, quantize=config.quantize == "int8")
     log.info("bundle: %s", bundle.directory)
     return bundle
