@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -65,8 +65,8 @@ def load_sources(
         case ProceduralConfig():
             pictures, name, record = _procedural(config, side)
         case ImagenetteConfig():
-            fetch_imagenette(Path(config.root).expanduser())
-            pictures, name, record = _folder(config, side, run_dir, show)
+            found = replace(config, root=str(fetch_imagenette(Path(config.root).expanduser())))
+            pictures, name, record = _folder(found, side, run_dir, show)
         case FolderConfig():
             pictures, name, record = _folder(config, side, run_dir, show)
         case _:
