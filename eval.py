@@ -1,13 +1,10 @@
 """Evaluate an encoder: ``python eval.py [group=choice ...] [key=value ...]``; see the README."""
 
-import os
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import hydra
-import yaml
 from omegaconf import DictConfig
 
 from neardup.bundle import Bundle
@@ -18,7 +15,8 @@ from neardup.evaluation.method import Method, encoder, perceptual_hash
 from neardup.evaluation.plan import Pictures
 from neardup.evaluation.plans import SPLITS_FILE, make_plan
 from neardup.evaluation.run import evaluate
-from neardup.evaluation.training_limits import trained_limits
+from neardup.evaluation.summary import summary
+from neardup.evaluation.training_limits import read_training, trained_limits
 from neardup.hydra_config import exit_on_error, register, run_command, to_config
 
 register("schema", EvalConfig)
@@ -39,14 +37,19 @@ def main(cfg: DictConfig) -> None:
             run = Path(config.data.run or run)
             config.data.run = str(run)
         training = read_training(run)
-        plan = make_plan(config, procedural_test_split(config, run, training))
-        threads = config.threads or None
-        methods = [encoder("neardup", bundle, threads=threads)]
+        plan = make_plan(config, drawn_pictures(config, run, training))
+        methods = [encoder("neardup", bundle, threads=config.threads or None)]
         methods += [baseline(name, config, bundle, Path(scratch)) for name in config.baselines]
         limits = trained_limits(training["augment"]) if "augment" in training else None
         report = evaluate(config, plan, bundle, methods, trained_to=limits)
-        log(config, report)
-        print_summary(config, report)
+        print(summary(report))
+        if config.logger == "wandb":
+            from neardup.training.log_evaluation import log_to_wandb
+
+            log_to_wandb(report, Path(config.out))
+
+
+# Training is imported only where it is needed: a bundle and photos are evaluated without torch.
 
 
 def open_bundle(config: EvalConfig, scratch: Path) -> tuple[Bundle, Path]:
@@ -63,104 +66,25 @@ def open_bundle(config: EvalConfig, scratch: Path) -> tuple[Bundle, Path]:
     return export_bundle(checkpoint, scratch / "bundle"), checkpoint.resolve().parent.parent
 
 
-def read_training(run: Path) -> dict[str, Any]:
-    """The configuration of the training run, empty if the bundle stands alone."""
-    path = run / "config.yaml"
-    return dict(yaml.safe_load(path.read_text())) if path.is_file() else {}
-
-
-@dataclass(frozen=True)
-class Procedural:
-    """The test split of a run on procedural pictures, drawn again."""
-
-    names: tuple[str, ...]
-    source: Any
-
-    def load(self, index: int) -> Any:
-        return self.source[index]
-
-
-def procedural_test_split(
-    config: EvalConfig, run: Path, training: dict[str, Any]
-) -> Pictures | None:
-    """None where the run has files, or the evaluation asks for others."""
-    data = training.get("data", {})
+def drawn_pictures(config: EvalConfig, run: Path, training: dict[str, Any]) -> Pictures | None:
+    """The run's test split, where that is asked for and was drawn instead of read from files."""
     if not isinstance(config.data, RunDataConfig) or (run / SPLITS_FILE).is_file():
         return None
-    if data.get("name") != "procedural":
+    if training.get("data", {}).get("name") != "procedural":
         return None
-    from neardup.training.data.sources import load_sources
-    from neardup.training.schema import load
+    from neardup.training.for_evaluation import procedural_test_split
 
-    test = load_sources(load(run).data, show=False).test
-    count = min(len(test), config.data.max_images)
-    return Procedural(tuple(f"procedural {i}" for i in range(count)), test)
+    return procedural_test_split(run, most=config.data.max_images)
 
 
 def baseline(name: str, config: EvalConfig, bundle: Bundle, scratch: Path) -> Method:
     """A perceptual hash, or the encoder's network with random weights."""
     if name != "untrained":
         return perceptual_hash(name)
-    import torch
+    from neardup.training.for_evaluation import untrained
 
-    from neardup.training.bundle_writer import write_bundle
-    from neardup.training.config import EncoderConfig
-    from neardup.training.encoder import Encoder
-
-    torch.manual_seed(config.seed)
-    network = EncoderConfig(
-        backbone=bundle.backbone, embedding_size=bundle.embedding_size, weights="random"
-    )
-    random = write_bundle(
-        Encoder(network),
-        network,
-        scratch / "untrained",
-        image_size=bundle.image_size,
-        operating_points={},
-        default_at="",
-        provenance={},
-    )
+    random = untrained(bundle, scratch / name, seed=config.seed)
     return encoder(name, random, threads=config.threads or None)
-
-
-def log(config: EvalConfig, report: dict[str, Any]) -> None:
-    """Send figures to wandb, offline unless a login is there."""
-    if config.logger != "wandb":
-        return
-    os.environ.setdefault("WANDB_SILENT", "true")
-    import wandb
-
-    mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False) else "offline")
-    out = Path(config.out)
-    numbers = {k: v for k, v in report["headline"].items() if v is not None}
-    with wandb.init(
-        project="neardup", job_type="eval", config=report["config"], dir=out, mode=mode
-    ) as run:
-        pictures = sorted((out / "figures").glob("*.png"))
-        page = wandb.Html((out / "report.html").read_text(), inject=False)
-        run.log(
-            {f"eval/{name}": value for name, value in numbers.items()}
-            | {f"eval/{path.stem}": wandb.Image(str(path)) for path in pictures}
-            | {"eval/report": page}
-        )
-
-
-def print_summary(config: EvalConfig, report: dict[str, Any]) -> None:
-    """What a person at the terminal wants to know."""
-    print(f"\n{report['verdict']}\n")
-    for name, point in report["operating_points"].items():
-        if point["threshold"] is None:
-            print(f"  {name:<18} no threshold reaches it")
-        else:
-            print(
-                f"  {name:<18} distance <= {point['threshold']:.4f}  "
-                f"precision {point['precision']:.4f}  recall {point['recall']:.4f}"
-            )
-    for text in report["warnings"]:
-        print(f"  warning: {text}")
-    if "stored" in report:
-        print(f"  stored in {config.bundle}: {', '.join(report['stored'])}")
-    print(f"\nreport: {Path(config.out) / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,27 @@
 """Where training stopped, in the units of the edits: what the robustness map marks."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import yaml
+
+from neardup.errors import ConfigError
+
+
+def read_training(run: Path) -> dict[str, Any]:
+    """The configuration of a training run; empty if ``run`` is not the folder of one.
+
+    Raises:
+        ConfigError: it is damaged.
+    """
+    path = run / "config.yaml"
+    if not path.is_file():
+        return {}
+    try:
+        return dict(yaml.safe_load(path.read_text("utf-8")))
+    except (ValueError, TypeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
 
 
 def trained_limits(augment: Mapping[str, Any]) -> dict[str, float]:

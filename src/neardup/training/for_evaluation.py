@@ -1,0 +1,66 @@
+"""What an evaluation takes from training: a run's own pictures, and the encoder it began with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from neardup.bundle import Bundle
+from neardup.training.bundle_writer import write_bundle
+from neardup.training.config import EncoderConfig, ProceduralConfig
+from neardup.training.data.sources import Images, load_sources
+from neardup.training.encoder import Encoder
+from neardup.training.schema import load
+
+
+@dataclass(frozen=True, slots=True)
+class Procedural:
+    """Pictures that are drawn instead of read, with names.
+
+    Attributes:
+        names: of the first N.
+        images: (H, W, 3) uint8 each; at least N.
+    """
+
+    names: Sequence[str]
+    images: Images
+
+    def load(self, index: int) -> NDArray[np.uint8]:
+        return self.images[index]
+
+
+def procedural_test_split(run: Path, *, most: int) -> Procedural | None:
+    """The test split of a run on procedural pictures, drawn again; None where the run has files.
+
+    Args:
+        run: the run folder.
+        most: pictures, at most.
+
+    Raises:
+        ConfigError: the run folder is damaged.
+    """
+    data = load(run).data
+    if not isinstance(data, ProceduralConfig):
+        return None
+    test = load_sources(data, show=False).test
+    return Procedural([f"procedural {i}" for i in range(min(len(test), most))], test)
+
+
+def untrained(bundle: Bundle, folder: Path, *, seed: int) -> Bundle:
+    """A bundle in ``folder`` with the network of another, its weights random."""
+    torch.manual_seed(seed)
+    config = EncoderConfig(
+        backbone=bundle.backbone, embedding_size=bundle.embedding_size, weights="random"
+    )
+    return write_bundle(
+        Encoder(config, image_size=bundle.image_size),
+        config,
+        folder,
+        image_size=bundle.image_size,
+        operating_points={},
+        default_at="",
+        provenance={},
+    )
