@@ -73,7 +73,7 @@ def load_checkpoint(path: Path) -> tuple[Encoder, TrainConfig, dict[str, Any]]:
         raise
     except Exception as error:  # unpickling has errors of every kind
         raise ConfigError(
-            f"ckpt={path}: not a neardup checkpoint ({type(error).__name__}: {error})"
+            f"ckpt={path}: damaged, or not a neardup checkpoint ({type(error).__name__})"
         ) from error
     encoder = Encoder(config.encoder, image_size=config.data.image_size)
     load_weights(encoder, path)

@@ -1,4 +1,4 @@
-"""What a dashboard shows beyond curves: pictures and tables. The only file that draws on wandb."""
+"""What a dashboard shows beyond curves, while training: pictures and tables."""
 
 from pathlib import Path
 from typing import Any
