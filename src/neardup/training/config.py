@@ -28,9 +28,14 @@ class DataConfig:
     )
     cache_dir: str = setting("~/.cache/neardup", "folder for manifests and decoded images")
     max_val_images: int = setting(
-        100, "source images used for validation, taken from the val split", low=2
+        100, "source images of the val split that are used between rounds", low=2
     )
-    max_test_images: int = setting(300, "source images used for the final test", low=2)
+    max_test_images: int = setting(
+        300,
+        "source images of the test split used for the final figures, and of the val split for"
+        " choosing the thresholds: a precision holds for as many images as it was measured on",
+        low=2,
+    )
 
 
 @dataclass(slots=True, kw_only=True)

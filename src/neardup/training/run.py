@@ -70,7 +70,12 @@ def train(config: TrainConfig) -> dict[str, Any]:
         [
             throughput,
             CollapseAlarm(config.trainer.collapse_patience),
-            Validation(sources.val, config.data.image_size, console=console),
+            Validation(
+                sources.val,
+                config.data.image_size,
+                at_most=config.data.max_val_images,
+                console=console,
+            ),
             dashboard,
             checkpoint_callback(run_dir),
         ],

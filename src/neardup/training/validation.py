@@ -20,8 +20,8 @@ from neardup.training.verdict import Images, measure
 class Validation(Callback):
     """Logs ``val/*`` from the edits of the validation images against their originals."""
 
-    def __init__(self, images: Images, image_size: int, *, console: Console) -> None:
-        self.images = images
+    def __init__(self, images: Images, image_size: int, *, at_most: int, console: Console) -> None:
+        self.images = [images[i] for i in range(min(at_most, len(images)))]
         self.image_size = image_size
         self.console = console
 

@@ -86,7 +86,7 @@ def _procedural(config: ProceduralConfig, side: dict[str, int]) -> _Found:
     """Validation and test come from other generator seeds than any training run uses."""
     counts = {
         "train": config.num_images,
-        "val": config.max_val_images,
+        "val": config.max_test_images,
         "test": config.max_test_images,
     }
     seeds = {"train": config.generator_seed, "val": 2**31, "test": 2**31 + 1}
@@ -107,7 +107,7 @@ def _folder(config: FolderConfig, side: dict[str, int], run_dir: Path | None, sh
         write_splits(run_dir / "splits.json", manifest, splits)
     chosen = {
         "train": splits.train,
-        "val": splits.val[: config.max_val_images],
+        "val": splits.val[: config.max_test_images],
         "test": splits.test[: config.max_test_images],
     }
     pictures: dict[str, Pictures] = {
