@@ -83,7 +83,7 @@ def test_weights_that_become_nan_do_not_reach_a_checkpoint(
 
     monkeypatch.setattr(CollapseAlarm, "on_train_batch_end", on_train_batch_end)
     monkeypatch.setattr(run, "write_bundle", lambda *args, **kwargs: None)
-    with pytest.raises(NeardupError, match=rf"at step {step}: lower optimizer\.lr"):
+    with pytest.raises(NeardupError, match=rf"at step {step}: .*lower optimizer\.lr"):
         run_in(tmp_path, tiny_config(tmp_path / "run"))
     for name in ("last", "best"):
         path = tmp_path / f"run/checkpoints/{name}.ckpt"
