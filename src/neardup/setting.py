@@ -34,6 +34,20 @@ def setting(
     return field(default=default, metadata=legal)
 
 
+def describe(legal: Any) -> str:
+    """Meaning, unit and what is legal, from a field's metadata, in a line."""
+    low, high, choices = legal["low"], legal["high"], legal["choices"]
+    facts = [legal["unit"]] if legal["unit"] else []
+    if len(choices) > 1:
+        facts.append(" | ".join(choices))
+    elif high is not None:
+        facts.append(f"{low:.10g} to {high:.10g}")
+    elif low is not None:
+        facts.append(f"from {low:.10g}")
+    meaning: str = legal["meaning"]
+    return f"{meaning} [{', '.join(facts)}]" if facts else meaning
+
+
 def check(config: Any, prefix: str = "") -> None:
     """Check every field of a config dataclass, nested ones included.
 
