@@ -68,9 +68,9 @@ def build_trainer(
     options = config.trainer
     accelerator = options.accelerator
     precision = options.precision
+    on_gpu = torch.cuda.is_available() and accelerator in ("auto", "gpu", "cuda")
     if precision == "auto":
-        cuda = torch.cuda.is_available() and accelerator in ("auto", "gpu", "cuda")
-        precision = "bf16-mixed" if cuda else "32-true"
+        precision = "bf16-mixed" if on_gpu else "32-true"
     torch.backends.cudnn.allow_tf32 = False  # thresholds measured in float32 are used on CPUs
     run_dir = Path(config.run_dir)
     try:
@@ -83,6 +83,7 @@ def build_trainer(
             gradient_clip_val=options.gradient_clip or None,
             limit_val_batches=0,
             use_distributed_sampler=False,
+            sync_batchnorm=on_gpu and options.devices > 1,  # torch has it for GPUs only
             log_every_n_steps=config.logger.log_every,
             default_root_dir=run_dir,
             callbacks=callbacks,

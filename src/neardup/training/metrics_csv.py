@@ -2,6 +2,7 @@
 
 import csv
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 FILE = "metrics.csv"
+_SECONDS_BETWEEN_WRITES = 10.0
 
 
 def read_rows(run_dir: Path) -> list[dict[str, str]]:
@@ -33,6 +35,7 @@ class MetricsCSV(Logger):
         super().__init__()
         self.path = run_dir / FILE
         self.rows: dict[int, dict[str, Any]] = {}
+        self._written = 0.0
         for row in [] if resume_step is None else read_rows(run_dir):
             step = int(row["step"])
             if resume_step is not None and step < resume_step:
@@ -60,7 +63,14 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the file."""
+        """Write the file, unless that was done a moment ago: Lightning calls this at every row."""
+        if time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES:
+            self.write()
+
+    @rank_zero_only
+    def write(self) -> None:
+        """Write the file now."""
+        self._written = time.monotonic()
         if not self.rows:
             return
         columns = sorted({key for row in self.rows.values() for key in row} - {"step"})
@@ -74,4 +84,4 @@ class MetricsCSV(Logger):
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Write the file."""
-        self.save()
+        self.write()

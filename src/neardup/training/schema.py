@@ -23,7 +23,7 @@ DATA = {
     "imagenette": c.ImagenetteConfig,
 }
 LOSS = {"contrastive": c.ContrastiveConfig, "triplet": c.TripletConfig, "ntxent": c.NTXentConfig}
-CHANGEABLE = ("trainer.accelerator", "trainer.devices", "trainer.strategy", "data.num_workers")
+CHANGEABLE = ("trainer.accelerator", "data.num_workers")
 """What a resumed run may do otherwise, because its figures do not depend on it."""
 
 

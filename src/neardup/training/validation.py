@@ -14,6 +14,7 @@ from neardup.errors import NeardupError
 from neardup.training.collapse import diverged
 from neardup.training.embed import TorchEmbedder
 from neardup.training.encoder import Encoder
+from neardup.training.metrics_csv import MetricsCSV
 from neardup.training.verdict import Images, measure
 
 
@@ -43,7 +44,8 @@ class Validation(Callback):
         pl_module.log_dict(figures, logger=False)
         for logger in trainer.loggers:  # at once, so that no checkpoint is without its figures
             logger.log_metrics(figures, step=trainer.global_step - 1)
-            logger.save()
+            if isinstance(logger, MetricsCSV):
+                logger.write()
         if trainer.is_global_zero:
             self.console.print(
                 f"step {trainer.global_step:>6}  validation: average precision"
