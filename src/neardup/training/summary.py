@@ -87,7 +87,7 @@ def table(untrained: Verdict, trained: Verdict) -> Table:
     title = f"Test images at the threshold chosen on validation: {after} (before: {before})"
     drawn = Table(title=title, title_justify="left")
     drawn.add_column("edit", no_wrap=True)
-    for column in ("AP", "recall", "precision"):
+    for column in ("AP", "recall", "prec."):
         drawn.add_column(f"{column}\nbefore", justify="right")
         drawn.add_column(f"{column}\nafter", justify="right")
     for old, new in zip(untrained.rows, trained.rows, strict=True):
