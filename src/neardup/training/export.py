@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neardup.bundle import ENCODER_FILE, WEIGHTS_FILE, Bundle
-from neardup.embedder import Embedder
 from neardup.errors import NeardupError
+from neardup.evaluation.method import encoder as onnx_method
 from neardup.evaluation.synthetic import Embed
 from neardup.preprocess import to_batch
 from neardup.training.bundle_writer import write_bundle
@@ -80,18 +80,6 @@ def export_bundle(ckpt: Path, out: Path, *, quantize: bool = False) -> Bundle:
     return _quantized(bundle, config, sources) if quantize and sources else bundle
 
 
-class OnnxEmbedder:
-    """The exported encoder behind the same call as :class:`TorchEmbedder`."""
-
-    def __init__(self, path: Path, image_size: int) -> None:
-        self._embedder = Embedder(path)
-        self._image_size = image_size
-
-    def __call__(self, images: Images) -> NDArray[np.float32]:
-        """N images (H, W, 3) uint8 -> (N, D) float32 of unit norm."""
-        return self._embedder(to_batch(images, self._image_size))
-
-
 def _measure(embed: Embed, sources: Sources) -> Measured:
     return measure(sources.val, embed, name=f"validation split of {sources.name}")
 
@@ -106,12 +94,12 @@ def _calibration(images: Images, size: int) -> NDArray[np.uint8]:
 def _quantized(bundle: Bundle, config: TrainConfig, sources: Sources) -> Bundle:
     """Replace the encoder by its int8 form; what that costs is measured and written down."""
     size = config.data.image_size
-    fp32 = _measure(OnnxEmbedder(bundle.encoder_path, size), sources)
+    fp32 = _measure(onnx_method("neardup", bundle).encode, sources)
     draft = bundle.directory / f".{ENCODER_FILE}.part"
     quantize_int8(bundle.encoder_path, _calibration(sources.train, size), draft)
     os.replace(draft, bundle.encoder_path)
     (bundle.directory / WEIGHTS_FILE).unlink()  # the float32 weights are in the checkpoint
-    int8 = _measure(OnnxEmbedder(bundle.encoder_path, size), sources)
+    int8 = _measure(onnx_method("neardup", bundle).encode, sources)
     cost = {
         "precision": "int8",
         "calibration_images": min(_CALIBRATION_IMAGES, len(sources.train)),
