@@ -4,8 +4,8 @@ from typing import Any, cast
 
 from neardup.bundle import OperatingPoint
 from neardup.evaluation.judged import Judged
-from neardup.evaluation.measure import KindRow
 from neardup.evaluation.report import wins
+from neardup.evaluation.synthetic import FamilyRow
 from neardup.evaluation.verdict import ALL_COPIES
 
 WANTED = "precision=0.999"
@@ -13,7 +13,7 @@ WANTED = "precision=0.999"
 
 def judged(chosen: str, precision: float, recall: float) -> Judged:
     point = OperatingPoint(threshold=0.3, precision=precision, recall=recall, measured_on="")
-    row = KindRow(
+    row = FamilyRow(
         family="zoom", queries=9, average_precision=1, rank_1=1, recall=recall, precision=precision
     )
     return Judged(measured=cast("Any", None), points={chosen: point}, chosen=chosen, families=[row])

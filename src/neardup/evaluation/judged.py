@@ -6,13 +6,13 @@ from neardup.bundle import OperatingPoint
 from neardup.evaluation.config import EvalConfig
 from neardup.evaluation.measure import (
     PRECISIONS,
-    KindRow,
     Measured,
     by_family,
     operating_points,
     tested,
 )
 from neardup.evaluation.plan import Encoded, Plan, vectors_of
+from neardup.evaluation.synthetic import FamilyRow
 
 Points = dict[str, OperatingPoint]
 
@@ -31,7 +31,7 @@ class Judged:
     measured: Measured
     points: Points
     chosen: str
-    families: list[KindRow]
+    families: list[FamilyRow]
 
     @property
     def threshold(self) -> float | None:

@@ -11,6 +11,7 @@ from neardup.evaluation.method import Method
 from neardup.evaluation.metrics import Sweep, max_f1, recall_at_precision
 from neardup.evaluation.ranking import isc_of_scores, query_average_precision, query_rank_1
 from neardup.evaluation.scoring import PairScores, score
+from neardup.evaluation.synthetic import FamilyRow
 from neardup.evaluation.task import Ids, Task
 
 PRECISIONS = (0.9, 0.99, 0.999)
@@ -123,30 +124,12 @@ def headline(part: Part) -> dict[str, float | None]:
     return figures
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KindRow:
-    """One kind of copies at a threshold, each against all references of the part.
-
-    Attributes:
-        family: the kind.
-        queries: how many.
-        average_precision, rank_1, recall, precision: in [0, 1].
-    """
-
-    family: str
-    queries: int
-    average_precision: float
-    rank_1: float
-    recall: float
-    precision: float
-
-
 def by_family(
     measured: Measured,
     queries: NDArray[np.float32],
     references: NDArray[np.float32],
     threshold: float | None,
-) -> list[KindRow]:
+) -> list[FamilyRow]:
     """One row per family of the test half; ``queries`` and ``references`` of the whole task."""
     part = measured.test
     rows = []
@@ -163,7 +146,7 @@ def by_family(
         )
         precision, recall = curve.at(scores, threshold)
         rows.append(
-            KindRow(
+            FamilyRow(
                 family=name,
                 queries=len(kept),
                 average_precision=curve.average_precision_bounds(scores)[0],
