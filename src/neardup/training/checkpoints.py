@@ -28,17 +28,23 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         os.replace(draft, path)
 
 
-def checkpoint_callback(run_dir: Path) -> ModelCheckpoint:
-    """Keeps ``last.ckpt`` and the ``best.ckpt`` by validation average precision, every round."""
-    return ModelCheckpoint(
-        dirpath=run_dir / FOLDER,
-        filename="best",
-        monitor=MONITOR,
-        mode="max",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
+def checkpoint_callbacks(run_dir: Path) -> list[ModelCheckpoint]:
+    """Keep ``best.ckpt`` by validation average precision, and ``last.ckpt``, every round.
+
+    Two, for Lightning's ``save_last`` writes only in the rounds that are the best so far.
+    """
+    best, last = (
+        ModelCheckpoint(
+            dirpath=run_dir / FOLDER,
+            filename=name,
+            monitor=monitor,
+            mode="max",
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+        for name, monitor in (("best", MONITOR), ("last", None))
     )
+    return [best, last]  # so that the last one knows the best
 
 
 def last_checkpoint(run_dir: Path) -> Path | None:

@@ -18,7 +18,7 @@ from neardup.training.build import build_data, build_module, build_trainer
 from neardup.training.bundle_writer import write_bundle
 from neardup.training.checkpoints import (
     best_checkpoint,
-    checkpoint_callback,
+    checkpoint_callbacks,
     checkpoint_step,
     last_checkpoint,
     load_checkpoint,
@@ -72,12 +72,12 @@ def train(config: TrainConfig) -> dict[str, Any]:
             CollapseAlarm(config.trainer.collapse_patience),
             Validation(
                 sources.val,
-                config.data.image_size,
+                config.data.size_at_inference,
                 at_most=config.data.max_val_images,
                 console=console,
             ),
             dashboard,
-            checkpoint_callback(run_dir),
+            *checkpoint_callbacks(run_dir),
         ],
         resume_step=resume_step,
     )
@@ -103,7 +103,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
         encoder,
         config.encoder,
         run_dir / "bundle",
-        image_size=config.data.image_size,
+        image_size=config.data.size_at_inference,
         operating_points=trained.val.points,
         default_at=trained.val.default_at,
         provenance=record | {"steps": saved["steps"]},
@@ -133,7 +133,7 @@ def _say(text: str) -> None:
 
 
 def _judge(encoder: Encoder, config: TrainConfig, sources: Sources) -> Verdict:
-    embed = TorchEmbedder(encoder, config.data.image_size)
+    embed = TorchEmbedder(encoder, config.data.size_at_inference)
     return judge(sources.val, sources.test, embed, data=sources.name)
 
 
