@@ -19,9 +19,10 @@ OFF = AugmentConfig(
 )
 PROBABILITIES = [f.name for f in fields(AugmentConfig) if f.name.endswith("_probability")]
 STRONG = AugmentConfig(
-    max_zoom=2.5, jpeg_probability=0.3, blur_probability=0.2, grayscale_probability=0.1,
-    rotation_probability=0.2, mirror_probability=0.3, aspect_probability=0.3,
-    border_probability=0.15, caption_probability=0.15, overlay_probability=0.15,
+    gamma_probability=0.3, max_zoom=2.5, jpeg_probability=0.3, blur_probability=0.2,
+    grayscale_probability=0.1, rotation_probability=0.2, mirror_probability=0.3,
+    aspect_probability=0.3, border_probability=0.15, caption_probability=0.15,
+    overlay_probability=0.15,
 )  # fmt: skip
 
 
@@ -104,6 +105,15 @@ def test_brightness_is_bounded() -> None:
     means = [view.mean() for view in views(replace(config, brightness=0.4), flat(100), 200)]
     assert 59 <= min(means) < 66
     assert 134 < max(means) <= 141
+
+
+def test_gamma_darkens_and_lightens_within_its_bounds() -> None:
+    config = replace(OFF, gamma_probability=1.0, gamma=2.0)
+    values = [view[0, 0, 0] / 255 for view in views(config, flat(128), 300)]
+    darkest, lightest = (128 / 255) ** 2.0, (128 / 255) ** 0.5
+    assert min(values) == pytest.approx(darkest, abs=0.03)
+    assert max(values) == pytest.approx(lightest, abs=0.03)
+    assert np.mean(np.array(values) > 128 / 255) == pytest.approx(0.5, abs=0.1)
 
 
 def test_contrast_is_bounded() -> None:

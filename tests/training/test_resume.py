@@ -63,14 +63,21 @@ def assert_same_run(run_dir: Path, expected: Path) -> None:
                 assert found[key] == value, key
 
 
-def crash_at(step: int, run_dir: Path, monkeypatch: pytest.MonkeyPatch, **data: object) -> None:
+def crash_at(
+    step: int,
+    run_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    ema_decay: float = 0.0,
+    **data: object,
+) -> None:
     """Train until ``step`` steps are done, and die."""
 
     def on_train_batch_end(self: Callback, trainer, pl_module, *args: object) -> None:
         if trainer.global_step == step:
             raise Crash
 
-    config = tiny_config(run_dir, data=tiny_data(**data))
+    config = tiny_config(run_dir, data=tiny_data(**data), ema_decay=ema_decay)
     with monkeypatch.context() as patch:
         patch.setattr(CollapseAlarm, "on_train_batch_end", on_train_batch_end)
         with pytest.raises(Crash):

@@ -40,7 +40,7 @@ def load(tmp_path: Path) -> Iterator[Load]:
 
 
 def given(group: str) -> list[str]:
-    return ["data.root=somewhere"] if group == "data=folder" else []
+    return ["data.root=somewhere"] if group in ("data=folder", "data=mixed") else []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from neardup import Detector
 from neardup.bundle import Bundle
 from neardup.cli import main
 from neardup.training import run, schema
-from neardup.training.config import ContrastiveConfig, FolderConfig, TripletConfig
+from neardup.training.config import ContrastiveConfig, FolderConfig, MixedConfig, TripletConfig
 from neardup.training.data.procedural import generate
 from neardup.training.data.splits import read_splits
 
@@ -180,6 +180,23 @@ def test_a_folder_with_broken_files_trains(tmp_path: Path) -> None:
     assert sum(map(len, parts)) == len(set.union(*parts))
     assert result["sources"]["skipped"] == 4
     assert list((tmp_path / "run/tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_photographs_and_procedural_pictures_at_two_sizes(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for index in range(30):
+        Image.fromarray(generate(4, index, 64)).save(images / f"{index}.png")
+    data = MixedConfig(
+        root=str(images), image_size=32, inference_size=48, batch_size=BATCH, num_workers=0,
+        val_fraction=0.2, test_fraction=0.2, num_images=7, cache_dir=str(tmp_path / "cache"),
+    )  # fmt: skip
+    found = run_in(tmp_path, tiny_config(tmp_path / "run", data=data, max_steps=2))["sources"]
+    splits = read_splits(tmp_path / "run/splits.json")
+    assert found["procedural"] == 7
+    assert found["train"] == len(splits.train) + 7
+    assert (found["val"], found["test"]) == (len(splits.val), len(splits.test))
+    assert Bundle.load(tmp_path / "run/bundle").image_size == 48
 
 
 @pytest.mark.usefixtures("no_bundle")

@@ -100,7 +100,12 @@ def _pixel_changes(config: AugmentConfig, image_size: int) -> list[A.BasicTransf
         return 1.0 - change, 1.0 + change
 
     hue = config.hue / 360.0  # albumentations counts whole turns
+    percent = 100.0 * config.gamma
     return [
+        A.OneOf(
+            [A.RandomGamma((1e4 / percent, 100.0)), A.RandomGamma((100.0, percent))],
+            p=config.gamma_probability,
+        ),
         A.ColorJitter(
             brightness=around_one(config.brightness),
             contrast=around_one(config.contrast),

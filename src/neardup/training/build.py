@@ -36,6 +36,7 @@ def build_module(
         Loss(config.loss, config.encoder.embedding_size),
         config.optimizer,
         max_steps=config.trainer.max_steps,
+        ema_decay=config.trainer.ema_decay,
     )
     # Plain containers only: a checkpoint has to load with weights_only=True.
     module.save_hyperparameters({"config": asdict(config), "provenance": provenance})

@@ -19,6 +19,13 @@ class DataConfig:
     image_size: int = setting(
         64, "side of the square the encoder sees", unit="pixels", low=16, high=1024
     )
+    inference_size: int = setting(
+        0,
+        "the same once it is trained: in validation, test and bundle; 0 is image_size",
+        unit="pixels",
+        low=0,
+        high=1024,
+    )
     batch_size: int = setting(64, "pairs per step, all processes together", low=2)
     num_workers: int = setting(
         -1, "loader processes per training process; -1 chooses from the machine", low=-1, high=128
@@ -36,6 +43,11 @@ class DataConfig:
         " choosing the thresholds: a precision holds for as many images as it was measured on",
         low=2,
     )
+
+    @property
+    def size_at_inference(self) -> int:
+        """Side of the square that the trained encoder sees, pixels."""
+        return self.inference_size or self.image_size
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +78,15 @@ class FolderConfig(DataConfig):
 
 
 @dataclass(slots=True, kw_only=True)
+class MixedConfig(FolderConfig):
+    """A folder of images, and procedural pictures beside those of its training split."""
+
+    name: str = setting("mixed", "kind of data", choices=("mixed",))
+    num_images: int = setting(4000, "procedural pictures", low=1)
+    generator_seed: int = setting(0, "chooses the pictures", low=0, high=2**31 - 1)
+
+
+@dataclass(slots=True, kw_only=True)
 class ImagenetteConfig(FolderConfig):
     """Imagenette (about 13,000 photographs in ten classes), fetched by torchvision."""
 
@@ -78,6 +99,10 @@ class AugmentConfig:
     """How a view is made from its source. The ``*_probability`` keys are per view."""
 
     identity_share: float = setting(0.1, "share of views left untouched", low=0.0, high=1.0)
+    gamma_probability: float = setting(0.0, "of another exposure", low=0.0, high=1.0)
+    gamma: float = setting(
+        2.5, "largest exponent, or its inverse, on values in [0, 1]", low=1.0, high=10.0
+    )
     colour_probability: float = setting(0.8, "that light and colour change", low=0.0, high=1.0)
     brightness: float = setting(0.4, "largest relative change of brightness", low=0.0, high=1.0)
     contrast: float = setting(0.4, "largest relative change of contrast", low=0.0, high=1.0)
@@ -203,6 +228,12 @@ class TrainerConfig:
         "auto is bf16-mixed on GPU, 32-true elsewhere",
         choices=("auto", "32-true", "bf16-mixed", "16-mixed"),
     )
+    ema_decay: float = setting(
+        0.0,
+        "judge and keep an exponential moving average of the weights; 0 is off",
+        low=0.0,
+        high=0.99999,
+    )
     gradient_clip: float = setting(1.0, "largest gradient norm; 0 is off", low=0.0)
     collapse_patience: int = setting(
         100,
@@ -234,7 +265,16 @@ class ExportConfig:
     out: str = setting(
         "", "where the bundle goes; empty is the run's folder: bundle/, or bundle-int8/"
     )
-    quantize: str = setting("none", "weights and activations as", choices=("none", "int8"))
+    quantize: str = setting(
+        "none",
+        "fp16: weights in half the space, float32 arithmetic; int8: weights and arithmetic",
+        choices=("none", "fp16", "int8"),
+    )
+    weights: bool = setting(
+        True, "also write encoder.safetensors, to train on from; never with int8"
+    )
+    licence: str = setting("", "of the encoder, to be kept in the bundle")
+    note: str = setting("", "what else the bundle is to say of itself")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The Lightning module: wiring of encoder, loss and optimizer."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pytorch_lightning import LightningModule
@@ -8,6 +8,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from neardup.errors import NeardupError
 from neardup.training.collapse import diverged
@@ -27,16 +28,38 @@ class SiameseModule(LightningModule):
         loss: over the embeddings of all processes.
         optimizer: update rule and schedule.
         max_steps: the length of the schedule.
+        ema_decay: of the moving average of the weights that is judged and kept; 0 is off.
     """
 
     def __init__(
-        self, encoder: Encoder, loss: Loss, optimizer: OptimizerConfig, *, max_steps: int
+        self,
+        encoder: Encoder,
+        loss: Loss,
+        optimizer: OptimizerConfig,
+        *,
+        max_steps: int,
+        ema_decay: float = 0.0,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.loss = loss
         self.optimizer_config = optimizer
         self.max_steps = max_steps
+        self.averaged: AveragedModel | None = None
+        if ema_decay:
+            average = get_ema_multi_avg_fn(ema_decay)  # type: ignore[no-untyped-call]
+            self.averaged = AveragedModel(encoder, multi_avg_fn=average, use_buffers=True)
+            self.averaged.requires_grad_(False)
+
+    @property
+    def judged(self) -> Encoder:
+        """The encoder that counts: the average of the weights, where one is kept."""
+        return cast(Encoder, self.averaged.module) if self.averaged else self.encoder
+
+    def on_train_batch_end(self, outputs: Any, batch: Pair, batch_idx: int) -> None:
+        """Move the average on."""
+        if self.averaged:
+            self.averaged.update_parameters(self.encoder)
 
     def training_step(self, batch: Pair, batch_idx: int) -> dict[str, Tensor]:
         """Both views in one pass, so that BatchNorm sees them together."""

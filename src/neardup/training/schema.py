@@ -20,6 +20,7 @@ CONFIG_FILE = "config.yaml"
 DATA = {
     "procedural": c.ProceduralConfig,
     "folder": c.FolderConfig,
+    "mixed": c.MixedConfig,
     "imagenette": c.ImagenetteConfig,
 }
 LOSS = {"contrastive": c.ContrastiveConfig, "triplet": c.TripletConfig, "ntxent": c.NTXentConfig}

@@ -13,8 +13,8 @@ from rich.console import Console
 from neardup.errors import NeardupError
 from neardup.training.collapse import diverged
 from neardup.training.embed import TorchEmbedder
-from neardup.training.encoder import Encoder
 from neardup.training.metrics_csv import MetricsCSV
+from neardup.training.module import SiameseModule
 from neardup.training.verdict import Images, measure
 
 
@@ -34,7 +34,7 @@ class Validation(Callback):
         """
         if not all(torch.isfinite(p).all() for p in pl_module.parameters()):
             raise NeardupError(diverged("the weights became NaN or infinite", trainer.global_step))
-        embed = TorchEmbedder(cast(Encoder, pl_module.encoder), self.image_size)
+        embed = TorchEmbedder(cast(SiameseModule, pl_module).judged, self.image_size)
         measured = measure(self.images, embed, name="validation")
         figures = {
             "val/average_precision": measured.average_precision,

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from neardup.bundle import ENCODER_FILE, WEIGHTS_FILE
 from neardup.errors import ConfigError
 from neardup.training.config import EncoderConfig
 from neardup.training.encoder import Encoder, published_as
@@ -92,7 +93,12 @@ def load_weights(encoder: Encoder, path: Path) -> None:
 
 def _read_state(path: Path) -> Mapping[str, Tensor]:
     if path.is_dir():
-        path = path / "encoder.safetensors"
+        if (path / ENCODER_FILE).exists() and not (path / WEIGHTS_FILE).exists():
+            raise ConfigError(
+                f"encoder.weights={path}: a bundle for inference only, without {WEIGHTS_FILE};"
+                " name the checkpoint it was made from, or a bundle exported with weights=true"
+            )
+        path = path / WEIGHTS_FILE
     if not path.is_file():
         raise ConfigError(f"encoder.weights={path}: no such file. {_ALTERNATIVES}")
     try:
@@ -108,10 +114,10 @@ def _read_state(path: Path) -> Mapping[str, Tensor]:
 
 
 def _map_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names as in :class:`Encoder`, from our checkpoints (``encoder.``) and SSCD's files."""
-    if any(name.startswith("encoder.") for name in state):
-        own = {k: v for k, v in state.items() if k.startswith("encoder.")}
-        return {k.removeprefix("encoder."): v for k, v in own.items()}
+    """Names as in :class:`Encoder`, from our checkpoints and SSCD's files."""
+    for ours in ("averaged.module.", "encoder."):
+        if any(name.startswith(ours) for name in state):
+            return {k.removeprefix(ours): v for k, v in state.items() if k.startswith(ours)}
     sscd = {"backbone.fc.": "project.", "embeddings.1.": "project."}  # torchvision, classy_vision
     for theirs, ours in sscd.items():
         state = {k.replace(theirs, ours): v for k, v in state.items()}

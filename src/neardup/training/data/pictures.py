@@ -109,6 +109,35 @@ class ProceduralPictures:
         return f"procedural picture {self.first + index} of seed {self.seed}"
 
 
+@dataclass(frozen=True, slots=True)
+class ChainedPictures:
+    """Several sequences, one after another."""
+
+    parts: tuple[Pictures, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __getitem__(self, index: int) -> Picture:
+        part, place = self._find(index)
+        return part[place]
+
+    def key(self) -> str:
+        return _digest("chained", *(part.key() for part in self.parts))
+
+    def name(self, index: int) -> str:
+        part, place = self._find(index)
+        return part.name(place)
+
+    def _find(self, index: int) -> tuple[Pictures, int]:
+        place = range(len(self))[index]
+        for part in self.parts:
+            if place < len(part):
+                return part, place
+            place -= len(part)
+        raise AssertionError("unreachable")
+
+
 def reduce_to(image: Picture, short_side: int) -> Picture:
     """Reduce an image so that its shorter side is at most `short_side` pixels; antialiased."""
     height, width = image.shape[:2]

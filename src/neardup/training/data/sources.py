@@ -10,11 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neardup.errors import ConfigError
-from neardup.training.config import DataConfig, FolderConfig, ImagenetteConfig, ProceduralConfig
+from neardup.training.config import (
+    DataConfig,
+    FolderConfig,
+    ImagenetteConfig,
+    MixedConfig,
+    ProceduralConfig,
+)
 from neardup.training.data.imagenette import fetch_imagenette
 from neardup.training.data.manifest import scan_folder
 from neardup.training.data.near_copies import near_copy_groups
-from neardup.training.data.pictures import FolderPictures, Pictures, ProceduralPictures
+from neardup.training.data.pictures import (
+    ChainedPictures,
+    FolderPictures,
+    Pictures,
+    ProceduralPictures,
+)
 from neardup.training.data.splits import split, write_splits
 from neardup.training.data.store import cached
 
@@ -67,6 +78,8 @@ def load_sources(
         case ImagenetteConfig():
             found = replace(config, root=str(fetch_imagenette(Path(config.root).expanduser())))
             pictures, name, record = _folder(found, side, run_dir, show)
+        case MixedConfig():
+            pictures, name, record = _mixed(config, side, run_dir, show)
         case FolderConfig():
             pictures, name, record = _folder(config, side, run_dir, show)
         case _:
@@ -94,6 +107,14 @@ def _procedural(config: ProceduralConfig, side: dict[str, int]) -> _Found:
         part: ProceduralPictures(seeds[part], count, side[part]) for part, count in counts.items()
     }
     return pictures, "procedural pictures", {}
+
+
+def _mixed(config: MixedConfig, side: dict[str, int], run_dir: Path | None, show: bool) -> _Found:
+    """Trained on both; validation and test are the folder's, for they are what counts."""
+    pictures, name, record = _folder(config, side, run_dir, show)
+    drawn = ProceduralPictures(config.generator_seed, config.num_images, side["train"])
+    pictures["train"] = ChainedPictures((pictures["train"], drawn))
+    return pictures, name, record | {"procedural": len(drawn)}
 
 
 def _folder(config: FolderConfig, side: dict[str, int], run_dir: Path | None, show: bool) -> _Found:
