@@ -103,10 +103,12 @@ def measure(
     return Measured(scores, swept, points)
 
 
-def judge(val: Images, test: Images, embed: Embed, *, data: str) -> Verdict:
+def judge(
+    val: Images, test: Images, embed: Embed, *, data: str, edits: Sequence[Edit] = MISSION
+) -> Verdict:
     """Choose thresholds on ``val`` and apply them unchanged to ``test``."""
-    chosen = measure(val, embed, name=f"validation split of {data}")
-    judged = measure(test, embed, name=f"test split of {data}")
+    chosen = measure(val, embed, name=f"validation split of {data}", edits=edits)
+    judged = measure(test, embed, name=f"test split of {data}", edits=edits)
     tested = {}
     for at, point in chosen.points.items():
         precision, recall = at_threshold(*judged.scores.pairs(), point.threshold)
