@@ -1,4 +1,4 @@
-"""Make a bundle from a checkpoint: ``python export.py ckpt=PATH [out=DIR] [quantize=int8]``."""
+"""Make a bundle from a checkpoint: ``python export.py ckpt=PATH [out=DIR] [quantize=fp16]``."""
 
 import hydra
 from omegaconf import DictConfig

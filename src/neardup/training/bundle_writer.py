@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from safetensors.torch import save_file
 
@@ -41,8 +42,18 @@ def write_bundle(
     operating_points: Mapping[str, OperatingPoint],
     default_at: str,
     provenance: Mapping[str, Any],
+    weights: bool = True,
 ) -> Bundle:
     """Write ``out`` (replacing a bundle there) after the parity check has passed.
+
+    Args:
+        encoder: what is exported.
+        config: what it was built from.
+        out: the bundle's folder.
+        image_size: side of the square the encoder sees, pixels.
+        operating_points, default_at, provenance: see :class:`Bundle`. Of absolute paths in the
+            provenance only the last name is kept: a bundle is given to others.
+        weights: also write ``encoder.safetensors``, which training can start from.
 
     Raises:
         BundleError: ``out`` holds something else, which would be lost, or the exported encoder does
@@ -58,8 +69,9 @@ def write_bundle(
     try:
         encoder = encoder.eval().float().cpu()
         _write_onnx(encoder, draft / ENCODER_FILE, image_size)
-        state = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
-        save_file(state, draft / WEIGHTS_FILE)
+        if weights:
+            state = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
+            save_file(state, draft / WEIGHTS_FILE)
         difference = parity(encoder, draft / ENCODER_FILE, image_size)
         if not difference <= PARITY:
             raise BundleError(
@@ -78,7 +90,7 @@ def write_bundle(
             },
             operating_points=operating_points,
             default_at=default_at,
-            provenance={**provenance, "onnx_parity": difference},
+            provenance={**_without_folders(provenance), "onnx_parity": difference},
         )
         bundle.save()
         if out.exists():
@@ -106,7 +118,8 @@ def parity(encoder: Encoder, onnx: Path, image_size: int) -> float:
 
 def _write_onnx(encoder: Encoder, path: Path, image_size: int) -> None:
     example = torch.zeros(2, image_size, image_size, 3, dtype=torch.uint8)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for name in ("torch.onnx", "onnxscript", "onnx_ir"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own dependencies
         torch.onnx.export(
@@ -120,3 +133,17 @@ def _write_onnx(encoder: Encoder, path: Path, image_size: int) -> None:
             external_data=False,
             verbose=False,
         )
+    model = onnx.load(path)
+    for node in model.graph.node:
+        del node.metadata_props[:]  # lines of source, with the paths of this machine
+    onnx.save(model, path)
+
+
+def _without_folders(plain: Any) -> Any:
+    if isinstance(plain, Mapping):
+        return {key: _without_folders(value) for key, value in plain.items()}
+    if isinstance(plain, (list, tuple)):
+        return [_without_folders(value) for value in plain]
+    if isinstance(plain, str) and os.path.isabs(os.path.expanduser(plain)):
+        return Path(plain).name
+    return plain

@@ -263,7 +263,7 @@ class ExportConfig:
 
     ckpt: str = setting(CHOSEN_BY_USER, "a checkpoint of train.py, or the run folder it is in")
     out: str = setting(
-        "", "where the bundle goes; empty is the run's folder: bundle/, or bundle-int8/"
+        "", "where the bundle goes; empty is the run's folder: bundle/, bundle-fp16/, bundle-int8/"
     )
     quantize: str = setting(
         "none",

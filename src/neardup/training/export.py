@@ -1,10 +1,12 @@
-"""``export.py``: a bundle from any checkpoint, in float32 or, smaller and faster, int8."""
+"""``export.py``: a bundle from any checkpoint, in float32 or smaller: float16 weights, int8."""
 
 import json
 import logging
 import os
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +16,13 @@ from neardup.errors import NeardupError
 from neardup.evaluation.method import encoder as onnx_method
 from neardup.evaluation.synthetic import Embed
 from neardup.preprocess import to_batch
-from neardup.training.bundle_writer import write_bundle
+from neardup.training.bundle_writer import parity, write_bundle
 from neardup.training.checkpoints import FOLDER, best_checkpoint, load_checkpoint
 from neardup.training.config import ExportConfig, TrainConfig
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.embed import TorchEmbedder
+from neardup.training.encoder import Encoder
+from neardup.training.half import halve_weights, store_fp16
 from neardup.training.quantize import quantize_int8
 from neardup.training.verdict import Images, Measured, measure
 
@@ -40,25 +44,46 @@ def export(config: ExportConfig) -> Bundle:
     folder = ckpt.resolve().parent
     folder = folder.parent if folder.name == FOLDER else folder
     out = Path(config.out).expanduser() if config.out else folder / name
-    bundle = export_bundle(ckpt, out, quantize=config.quantize == "int8")
+    remarks = {"licence": config.licence, "note": config.note}
+    bundle = export_bundle(
+        ckpt,
+        out,
+        quantize=config.quantize,
+        weights=config.weights,
+        remarks={key: text for key, text in remarks.items() if text},
+    )
     log.info("bundle: %s", bundle.directory)
     return bundle
 
 
-def export_bundle(ckpt: Path, out: Path, *, quantize: bool = False) -> Bundle:
+def export_bundle(
+    ckpt: Path,
+    out: Path,
+    *,
+    quantize: str = "none",
+    weights: bool = True,
+    remarks: Mapping[str, str] | None = None,
+) -> Bundle:
     """Make a bundle from any checkpoint of ours; thresholds are measured on its validation split.
+
+    Args:
+        ckpt: the checkpoint.
+        out: the bundle's folder.
+        quantize: ``none``, ``fp16`` or ``int8``.
+        weights: also write ``encoder.safetensors``.
+        remarks: what else the bundle's provenance is to say.
 
     Raises:
         ConfigError: ``ckpt`` is not one.
         BundleError: the parity check failed.
-        NeardupError: ``quantize`` without the images to calibrate on.
+        NeardupError: int8 without the images to calibrate on, fp16 with weights beyond its range.
     """
     encoder, config, record = load_checkpoint(ckpt)
     sources = None
     try:
         sources = load_sources(config.data, max_zoom=config.augment.max_zoom)
     except NeardupError as error:
-        if quantize:
+        if quantize == "int8":
             raise NeardupError(f"quantize=int8 needs the training images: {error}") from error
         log.warning(
             "no thresholds: the validation images are not to be had (%s);"
@@ -66,18 +91,24 @@ def export_bundle(ckpt: Path, out: Path, *, quantize: bool = False) -> Bundle:
             error,
             out,
         )
-    embed = TorchEmbedder(encoder, config.data.image_size)
+    embed = TorchEmbedder(encoder, config.data.size_at_inference)
     measured = _measure(embed, sources) if sources else None
     bundle = write_bundle(
         encoder,
         config.encoder,
         out,
-        image_size=config.data.image_size,
+        image_size=config.data.size_at_inference,
         operating_points=measured.points if measured else {},
         default_at=measured.default_at if measured else "",
-        provenance=record["provenance"] | {"steps": record["steps"]},
+        provenance={
+            **record["provenance"],
+            "steps": record["steps"],
+            "config": asdict(config),
+            **(remarks or {}),
+        },
+        weights=weights and quantize != "int8",  # the float32 weights are in the checkpoint
     )
-    return _quantized(bundle, config, sources) if quantize and sources else bundle
+    return bundle if quantize == "none" else _quantized(bundle, quantize, encoder, config, sources)
 
 
 def _measure(embed: Embed, sources: Sources) -> Measured:
@@ -91,30 +122,43 @@ def _calibration(images: Images, size: int) -> NDArray[np.uint8]:
     return to_batch([images[int(place)] for place in places], size)
 
 
-def _quantized(bundle: Bundle, config: TrainConfig, sources: Sources) -> Bundle:
-    """Replace the encoder by its int8 form; what that costs is measured and written down."""
-    size = config.data.image_size
-    fp32 = _measure(onnx_method("neardup", bundle).encode, sources)
-    draft = bundle.directory / f".{ENCODER_FILE}.part"
-    quantize_int8(bundle.encoder_path, _calibration(sources.train, size), draft)
+def _quantized(
+    bundle: Bundle, precision: str, encoder: Encoder, config: TrainConfig, sources: Sources | None
+) -> Bundle:
+    """Put the fp16 or int8 form in the encoder's place; what that costs is measured and noted."""
+    size = config.data.size_at_inference
+    fp32 = _measure(onnx_method("neardup", bundle).encode, sources) if sources else None
+    draft, weights = bundle.directory / f".{ENCODER_FILE}.part", bundle.directory / WEIGHTS_FILE
+    cost: dict[str, Any] = {"precision": precision}
+    if precision == "fp16":
+        store_fp16(bundle.encoder_path, draft)
+        if weights.exists():
+            halve_weights(weights)
+    else:
+        assert sources, "int8 has been refused without images"
+        calibration = _calibration(sources.train, size)
+        quantize_int8(bundle.encoder_path, calibration, draft)
+        cost["calibration_images"] = len(calibration)
     os.replace(draft, bundle.encoder_path)
-    (bundle.directory / WEIGHTS_FILE).unlink()  # the float32 weights are in the checkpoint
-    int8 = _measure(onnx_method("neardup", bundle).encode, sources)
-    cost = {
-        "precision": "int8",
-        "calibration_images": min(_CALIBRATION_IMAGES, len(sources.train)),
+    cost["distance_error"] = parity(encoder, bundle.encoder_path, size)
+    if sources and fp32:
+        after = _measure(onnx_method("neardup", bundle).encode, sources)
+        cost |= _cost(precision, fp32, after)
+        bundle = replace(bundle, operating_points=after.points, default_at=after.default_at)
+    replace(bundle, provenance={**bundle.provenance, "quantization": cost}).save()
+    log.info("%s against fp32: %s", precision, json.dumps(cost))
+    return Bundle.load(bundle.directory)
+
+
+def _cost(precision: str, fp32: Measured, after: Measured) -> dict[str, Any]:
+    return {
         "measured_on": fp32.points["f1"].measured_on,
-        "average_precision": {"fp32": fp32.average_precision, "int8": int8.average_precision},
+        "average_precision": {
+            "fp32": fp32.average_precision,
+            precision: after.average_precision,
+        },
         "recall": {
-            at: {"fp32": point.recall, "int8": int8.points[at].recall}
+            at: {"fp32": point.recall, precision: after.points[at].recall}
             for at, point in fp32.points.items()
         },
     }
-    replace(
-        bundle,
-        operating_points=int8.points,
-        default_at=int8.default_at,
-        provenance={**bundle.provenance, "quantization": cost},
-    ).save()
-    log.info("int8 against fp32: %s", json.dumps(cost["recall"]))
-    return Bundle.load(bundle.directory)

@@ -3,6 +3,7 @@
 import logging
 import os
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
         image_size=config.data.size_at_inference,
         operating_points=trained.val.points,
         default_at=trained.val.default_at,
-        provenance=record | {"steps": saved["steps"]},
+        provenance=record | {"steps": saved["steps"], "config": asdict(config)},
     )
     result = summary.write(config, record, throughput, untrained, trained, saved["steps"])
     console.print(summary.table(untrained, trained))
@@ -155,9 +156,8 @@ def _finish_dashboards(trainer: Trainer) -> None:
 
 
 def _quieten() -> None:
-    """No advice on choices made deliberately, no small talk from the exporter."""
-    for name in ("pytorch_lightning", "onnxscript", "onnx_ir", "torch.onnx"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    """No advice on choices made deliberately."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for message in (".*does not have many workers.*", ".*smaller than the logging interval.*"):
         warnings.filterwarnings("ignore", message=message)
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
