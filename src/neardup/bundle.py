@@ -1,7 +1,8 @@
 """A bundle: the folder that holds a trained encoder and everything needed to use it.
 
-``encoder.onnx`` (what inference runs), ``encoder.safetensors`` (the weights, to train on from),
-``bundle.json`` (this file's :class:`Bundle`, with the sha256 of the other two).
+``encoder.onnx`` (what inference runs), ``bundle.json`` (this file's :class:`Bundle`, with the
+sha256 of the others) and, unless it is for inference only, ``encoder.safetensors`` (the weights,
+to train on from).
 """
 
 import json
@@ -18,6 +19,9 @@ FORMAT = 1
 DESCRIPTION_FILE = "bundle.json"
 ENCODER_FILE = "encoder.onnx"
 WEIGHTS_FILE = "encoder.safetensors"
+
+DEFAULT_BUNDLE = Path(__file__).parent / "default_bundle"
+"""The bundle that comes with the package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +78,17 @@ class Bundle:
         return self.files[ENCODER_FILE]
 
     @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True) -> Self:
+    def load(cls, directory: str | Path | None = None, *, verify: bool = True) -> Self:
         """Read a bundle.
 
         Args:
-            directory: the folder that holds ``bundle.json``.
+            directory: the folder that holds ``bundle.json``; None: :data:`DEFAULT_BUNDLE`.
             verify: also check the sha256 of every file it lists.
 
         Raises:
             BundleError: missing, damaged, of another format version, or a hash does not match.
         """
-        directory = Path(directory)
+        directory = DEFAULT_BUNDLE if directory is None else Path(directory)
         description = _read_description(directory)
         try:
             bundle = cls(
@@ -184,9 +188,12 @@ def _read_description(directory: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_text())
     except FileNotFoundError:
+        missing = f"{directory} holds no bundle ({DESCRIPTION_FILE} is missing)"
+        if directory == DEFAULT_BUNDLE:
+            missing = f"this copy of neardup came without its default bundle ({directory})"
         raise BundleError(
-            f"{directory} holds no bundle ({DESCRIPTION_FILE} is missing); "
-            "train one with `python train.py` or name another"
+            f"{missing}; train one with `python train.py` or name another, as in"
+            " `--bundle outputs/latest/bundle`"
         ) from None
     except (OSError, ValueError) as error:
         raise BundleError(f"{path} cannot be read: {error}") from error

@@ -17,13 +17,11 @@ from neardup.preprocess import load_input
 if TYPE_CHECKING:
     from neardup.scan.result import ScanResult
 
-DEFAULT_BUNDLE = Path("outputs/latest/bundle")
-
 
 class Detector:
     """Tells whether pictures are near-duplicates.
 
-    >>> detector = Detector.load("bundle/")
+    >>> detector = Detector.load()
     >>> detector.is_duplicate("a.jpg", "b.jpg")
     True
 
@@ -36,8 +34,12 @@ class Detector:
         self.embedder = Embedder(bundle.encoder_path, threads=threads)
 
     @classmethod
-    def load(cls, directory: str | Path = DEFAULT_BUNDLE, *, threads: int | None = None) -> Self:
-        """Load a bundle folder; ``threads``: cores to use, None for all.
+    def load(cls, directory: str | Path | None = None, *, threads: int | None = None) -> Self:
+        """Load an encoder.
+
+        Args:
+            directory: a bundle's folder; None: the bundle that comes with the package.
+            threads: cores to use; None: all.
 
         Raises:
             BundleError: the folder is not an undamaged bundle.

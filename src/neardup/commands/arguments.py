@@ -17,9 +17,8 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bundle",
         type=Path,
-        default=Path("outputs/latest/bundle"),
         metavar="DIR",
-        help="the trained encoder (default: %(default)s)",
+        help="a trained encoder, such as outputs/latest/bundle (default: neardup's own)",
     )
 
 
