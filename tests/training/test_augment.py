@@ -19,10 +19,10 @@ OFF = AugmentConfig(
 )
 PROBABILITIES = [f.name for f in fields(AugmentConfig) if f.name.endswith("_probability")]
 STRONG = AugmentConfig(
-    gamma_probability=0.3, max_zoom=2.5, jpeg_probability=0.3, blur_probability=0.2,
-    grayscale_probability=0.1, rotation_probability=0.2, mirror_probability=0.3,
-    aspect_probability=0.3, border_probability=0.15, caption_probability=0.15,
-    overlay_probability=0.15,
+    exposure_probability=0.3, gamma_probability=0.3, max_zoom=2.5, jpeg_probability=0.3,
+    blur_probability=0.2, grayscale_probability=0.1, rotation_probability=0.2,
+    mirror_probability=0.3, aspect_probability=0.3, border_probability=0.15,
+    caption_probability=0.15, overlay_probability=0.15,
 )  # fmt: skip
 
 
@@ -114,6 +114,15 @@ def test_gamma_darkens_and_lightens_within_its_bounds() -> None:
     assert min(values) == pytest.approx(darkest, abs=0.03)
     assert max(values) == pytest.approx(lightest, abs=0.03)
     assert np.mean(np.array(values) > 128 / 255) == pytest.approx(0.5, abs=0.1)
+
+
+def test_exposure_is_counted_in_stops() -> None:
+    config = replace(OFF, exposure_probability=1.0, exposure=2.0)
+    light = [(view[0, 0, 0] / 255) ** 2.2 for view in views(config, flat(100), 300)]
+    stops = np.log2(np.array(light) / (100 / 255) ** 2.2)
+    assert stops.min() == pytest.approx(-2.0, abs=0.1)
+    assert stops.max() == pytest.approx(2.0, abs=0.1)
+    assert np.mean(stops > 0) == pytest.approx(0.5, abs=0.1)
 
 
 def test_contrast_is_bounded() -> None:

@@ -101,7 +101,12 @@ def _pixel_changes(config: AugmentConfig, image_size: int) -> list[A.BasicTransf
 
     hue = config.hue / 360.0  # albumentations counts whole turns
     percent = 100.0 * config.gamma
+    gain = 2.0 ** (config.exposure / 2.2)  # stops double light, and a value is light ** (1 / 2.2)
     return [
+        A.OneOf(
+            [A.MultiplicativeNoise((1.0 / gain, 1.0)), A.MultiplicativeNoise((1.0, gain))],
+            p=config.exposure_probability,
+        ),
         A.OneOf(
             [A.RandomGamma((1e4 / percent, 100.0)), A.RandomGamma((100.0, percent))],
             p=config.gamma_probability,

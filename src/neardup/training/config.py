@@ -99,7 +99,9 @@ class AugmentConfig:
     """How a view is made from its source. The ``*_probability`` keys are per view."""
 
     identity_share: float = setting(0.1, "share of views left untouched", low=0.0, high=1.0)
-    gamma_probability: float = setting(0.0, "of another exposure", low=0.0, high=1.0)
+    exposure_probability: float = setting(0.0, "of another exposure", low=0.0, high=1.0)
+    exposure: float = setting(3.0, "most by which it differs", unit="stops", low=0.0, high=10.0)
+    gamma_probability: float = setting(0.0, "of another tone curve", low=0.0, high=1.0)
     gamma: float = setting(
         2.5, "largest exponent, or its inverse, on values in [0, 1]", low=1.0, high=10.0
     )
