@@ -4,6 +4,7 @@ import csv
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,14 @@ from pytorch_lightning import Callback
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from tiny import STEPS, TINY, command, environment, run_in, tiny_config, tiny_data, train_py
 
+from neardup.errors import ConfigError
 from neardup.training import run, schema
-from neardup.training.checkpoints import AtomicCheckpointIO, checkpoint_step, last_checkpoint
+from neardup.training.checkpoints import (
+    AtomicCheckpointIO,
+    checkpoint_step,
+    last_checkpoint,
+    load_checkpoint,
+)
 from neardup.training.collapse import CollapseAlarm
 
 
@@ -142,7 +149,8 @@ def test_a_checkpoint_is_the_old_one_or_the_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "last.ckpt"
-    AtomicCheckpointIO().save_checkpoint({"global_step": 1}, path)
+    ours = {"hyper_parameters": {"config": {}, "provenance": {}}, "state_dict": {}}
+    AtomicCheckpointIO().save_checkpoint({"global_step": 1, **ours}, path)
 
     def killed(*args: object, **kwargs: object) -> None:
         Path(str(args[2])).write_bytes(b"half a file")
@@ -150,8 +158,18 @@ def test_a_checkpoint_is_the_old_one_or_the_new_one(
 
     monkeypatch.setattr(TorchCheckpointIO, "save_checkpoint", killed)
     with pytest.raises(Crash):
-        AtomicCheckpointIO().save_checkpoint({"global_step": 2}, path)
+        AtomicCheckpointIO().save_checkpoint({"global_step": 2, **ours}, path)
     assert checkpoint_step(path) == 1
+
+
+@pytest.mark.parametrize("read", [checkpoint_step, load_checkpoint])
+def test_a_damaged_checkpoint_is_named(read: Callable[[Path], object], tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    torch.save({"state_dict": {"weight": torch.zeros(100)}}, path)
+    for _ in ("another program's", "half a file"):
+        with pytest.raises(ConfigError, match=r"last\.ckpt: damaged, or not"):
+            read(path)
+        path.write_bytes(path.read_bytes()[:200])
 
 
 @pytest.mark.usefixtures("no_bundle")

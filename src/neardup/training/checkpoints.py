@@ -1,18 +1,20 @@
 """Checkpoints that survive ``kill -9`` at any moment, and what is read back from them."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
 from neardup.errors import ConfigError
 from neardup.training.config import TrainConfig
 from neardup.training.encoder import Encoder
 from neardup.training.schema import from_plain
-from neardup.training.weights import load_weights
+from neardup.training.weights import load_state
 
 FOLDER = "checkpoints"
 MONITOR = "val/average_precision"
@@ -59,8 +61,13 @@ def best_checkpoint(run_dir: Path) -> Path:
 
 
 def checkpoint_step(path: Path) -> int:
-    """After how many steps it was saved."""
-    return int(torch.load(path, map_location="cpu", weights_only=True)["global_step"])
+    """After how many steps it was saved.
+
+    Raises:
+        ConfigError: missing, unreadable, or not one of ours.
+    """
+    record, _ = _read(path)
+    return int(record["steps"])
 
 
 def load_checkpoint(path: Path) -> tuple[Encoder, TrainConfig, dict[str, Any]]:
@@ -69,19 +76,23 @@ def load_checkpoint(path: Path) -> tuple[Encoder, TrainConfig, dict[str, Any]]:
     Raises:
         ConfigError: missing, unreadable, or not one of ours.
     """
+    record, state = _read(path)
+    config = from_plain(record["config"])
+    encoder = Encoder(config.encoder, image_size=config.data.image_size)
+    load_state(encoder, state, path)
+    return encoder.eval(), config, record
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Mapping[str, Tensor]]:
+    """What was recorded, and the weights, which leave the disk when they are used."""
     if not path.is_file():
         raise ConfigError(f"ckpt={path}: no such file")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        record = checkpoint["hyper_parameters"]
-        config = from_plain(record["config"])
-    except ConfigError:
-        raise
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        recorded = checkpoint["hyper_parameters"]
+        record = {name: recorded[name] for name in ("config", "provenance")}
+        return record | {"steps": checkpoint["global_step"]}, checkpoint["state_dict"]
     except Exception as error:  # unpickling has errors of every kind
         raise ConfigError(
-            f"ckpt={path}: damaged, or not a neardup checkpoint ({type(error).__name__})"
+            f"{path}: damaged, or not a neardup checkpoint ({type(error).__name__})"
         ) from error
-    encoder = Encoder(config.encoder, image_size=config.data.image_size)
-    load_weights(encoder, path)
-    record = {**record, "steps": checkpoint["global_step"]}
-    return encoder.eval(), config, record

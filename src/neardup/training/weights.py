@@ -63,7 +63,12 @@ def load_weights(encoder: Encoder, path: Path) -> None:
     Raises:
         ConfigError: missing, unreadable, or made for another architecture.
     """
-    state = _map_names(_read_state(path))
+    load_state(encoder, _read_state(path), path)
+
+
+def load_state(encoder: Encoder, state: Mapping[str, Tensor], path: Path) -> None:
+    """As :func:`load_weights`, with what has been read from ``path`` already."""
+    state = _map_names(state)
     if not any(name.startswith("backbone.") for name in state):
         log.warning("%s holds a backbone only: the projection starts from random weights", path)
         heads = {"fc", "classifier", "head"}
