@@ -6,12 +6,12 @@ to train on from).
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from neardup.atomic import write_text
 from neardup.errors import BundleError, ImageError
 from neardup.files import content_hash
 
@@ -125,10 +125,8 @@ class Bundle:
         description: dict[str, Any] = {"format": FORMAT, **asdict(self)}
         del description["directory"]
         description["files"] = {name: content_hash(self.directory / name) for name in names}
-        path = self.directory / DESCRIPTION_FILE
-        draft = path.with_name(f".{DESCRIPTION_FILE}.{os.getpid()}")
-        draft.write_text(json.dumps(description, indent=2, allow_nan=False) + "\n")
-        os.replace(draft, path)
+        text = json.dumps(description, indent=2, allow_nan=False) + "\n"
+        write_text(self.directory / DESCRIPTION_FILE, text)
 
     def threshold(self, at: str | float | None = None) -> float:
         """The L2 threshold in [0, 2] for an operating point.

@@ -11,9 +11,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from neardup.atomic import write_text
 from neardup.embedder import available_cores
 from neardup.progress import progress
-from neardup.report.tables import groups, summary, write_atomically
+from neardup.report.tables import groups, summary
 from neardup.scan.picture import Picture
 from neardup.scan.pool import WorkerPool
 from neardup.scan.result import ScanResult
@@ -51,7 +52,7 @@ def write_page(
         ("/*data*/", _for_script(data)),
     ):
         page = page.replace(name, content, 1)
-    write_atomically(path, page)
+    write_text(path, page)
 
 
 def _thumbnails(pictures: list[Picture], workers: int, show_progress: bool) -> dict[str, str]:

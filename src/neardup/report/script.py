@@ -3,8 +3,8 @@
 import shlex
 from pathlib import Path
 
+from neardup.atomic import write_text
 from neardup.errors import NeardupError
-from neardup.report.tables import write_atomically
 from neardup.scan.result import ScanResult
 
 _HEAD = """\
@@ -38,7 +38,7 @@ def write_script(result: ScanResult, path: Path) -> None:
         stays = shlex.quote(str(kept.path))
         lines += [f"test -e {stays} && rm -- {shlex.quote(str(file.path))}" for file in others]
         lines.append("")
-    write_atomically(path, "\n".join(lines))
+    write_text(path, "\n".join(lines))
 
 
 def _one_line(path: Path) -> str:

@@ -5,12 +5,12 @@ File names that are not valid UTF-8 are written as the bytes they are.
 
 import csv
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from neardup.atomic import replacing, write_text
 from neardup.scan.contents import File
 from neardup.scan.result import DuplicateGroup, Member, ScanResult
 
@@ -35,7 +35,7 @@ def write_blank(result: ScanResult, path: Path) -> None:
 
 def write_groups(result: ScanResult, path: Path) -> None:
     """Everything about the scan and its groups, as JSON."""
-    write_atomically(path, json.dumps({**summary(result), "groups": groups(result)}, indent=1))
+    write_text(path, json.dumps({**summary(result), "groups": groups(result)}, indent=1))
 
 
 def summary(result: ScanResult) -> dict[str, Any]:
@@ -83,16 +83,7 @@ def _file(member: Member, file: File) -> dict[str, Any]:
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(draft, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with replacing(path) as file:
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
-    os.replace(draft, path)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file by another in one step: no reader ever sees half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8", errors="surrogateescape")
-    os.replace(draft, path)

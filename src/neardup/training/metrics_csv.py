@@ -1,13 +1,14 @@
 """``metrics.csv``: one row per logged step, in one file over all resumed attempts."""
 
 import csv
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
+
+from neardup.atomic import replacing
 
 FILE = "metrics.csv"
 _SECONDS_BETWEEN_WRITES = 10.0
@@ -74,12 +75,10 @@ class MetricsCSV(Logger):
         if not self.rows:
             return
         columns = sorted({key for row in self.rows.values() for key in row} - {"step"})
-        draft = self.path.with_suffix(".csv.part")
-        with draft.open("w", newline="") as file:
+        with replacing(self.path) as file:
             writer = csv.DictWriter(file, ["step", *columns], restval="")
             writer.writeheader()
             writer.writerows(self.rows[step] for step in sorted(self.rows))
-        os.replace(draft, self.path)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

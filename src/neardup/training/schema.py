@@ -10,11 +10,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from neardup.atomic import write_text
 from neardup.errors import ConfigError
 from neardup.hydra_config import register, to_config
 from neardup.setting import check, describe
 from neardup.training import config as c
-from neardup.training.data.atomic import write_text
 
 CONFIG_FILE = "config.yaml"
 DATA = {

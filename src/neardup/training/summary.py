@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from rich.table import Table
 
+from neardup.atomic import write_text
 from neardup.training.config import TrainConfig
 from neardup.training.data.sources import Sources
 from neardup.training.throughput import Throughput
@@ -73,8 +74,7 @@ def write(
         "untrained": untrained.as_dict(),
         **record,
     }
-    path = Path(config.run_dir) / FILE
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    write_text(Path(config.run_dir) / FILE, json.dumps(result, indent=2) + "\n")
     return result
 
 

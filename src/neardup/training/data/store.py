@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neardup.errors import ImageError, NeardupError
 from neardup.progress import progress
-from neardup.training.data.atomic import only_one
+from neardup.training.data.lock import only_one
 from neardup.training.data.pictures import Picture, Pictures
 from neardup.training.data.workers import map_unordered, usable_cores
 
