@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from neardup.cli import main
 from toy_bundle import save_toy_bundle
@@ -56,6 +57,21 @@ def test_create_query_add_remove(run, folder, picture):
     assert found(run("query", folder / "0.png")[1]) == ["0.png"]
     picture(99).save(folder.parent / "stranger.png")
     assert run("query", folder.parent / "stranger.png") == (1, {"threshold": 0.25, "matches": []})
+
+
+def test_a_file_that_turns_blank_or_unreadable_is_forgotten(run, folder, picture):
+    old = folder.parent / "old.png"
+    picture(0).save(old)
+    run("create", folder)
+    (folder / "0.png").write_bytes(b"no picture any more")
+    Image.new("RGB", (80, 60), "white").save(folder / "o'clock" / "0 small.png")
+    code, answer = run("add", folder)
+    assert code == 0
+    assert (answer["added"], answer["blank"], answer["skipped"], answer["pictures"]) == (0, 1, 2, 3)
+    assert run("query", old)[0] == 1
+    picture(0).save(folder / "0.png")
+    assert run("add", folder)[1]["pictures"] == 4
+    assert found(run("query", old)[1]) == ["0.png"]
 
 
 def test_a_folder_named_twice_is_added_once(run, folder, tmp_path):

@@ -101,7 +101,12 @@ class PictureIndex:
         return [path for path in paths if _state(path) not in known]
 
     def add(self, intake: Intake) -> int:
-        """Add, or replace, every file that was embedded; all or none. Return how many."""
+        """Add, or replace, every file that was embedded; all or none. Return how many.
+
+        The others, blank or unreadable by now, are forgotten: their vectors are of what they were.
+        """
+        gone = [*(file.path for file in intake.blank), *(file.path for file in intake.skipped)]
+        self._forget([key(path) for path in gone])
         files = [file for file in intake.files if intake.contents[file.sha256].vector is not None]
         if not files:
             return 0
@@ -140,16 +145,19 @@ class PictureIndex:
             for path in self._columns("path")["path"].to_pylist()
             if any(path == root or path.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
         ]
-        for start in range(0, len(gone), _DELETE_AT_ONCE):
-            quoted = (
-                "'" + path.replace("'", "''") + "'" for path in gone[start:][:_DELETE_AT_ONCE]
-            )
-            self._table.delete(f"path IN ({', '.join(quoted)})")
+        self._forget(gone)
         return len(gone)
 
     def compact(self) -> None:
         """Merge the small files that many additions leave behind."""
         self._table.optimize()
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), _DELETE_AT_ONCE):
+            quoted = (
+                "'" + path.replace("'", "''") + "'" for path in keys[start:][:_DELETE_AT_ONCE]
+            )
+            self._table.delete(f"path IN ({', '.join(quoted)})")
 
     def _columns(self, *names: str) -> Any:
         return self._table.search().select(list(names)).limit(max(1, len(self))).to_arrow()
