@@ -4,6 +4,7 @@ import sys
 import time
 
 import pytest
+from PIL import Image
 
 from neardup.cli import main
 
@@ -32,6 +33,18 @@ def test_compare_exit_codes(toy_bundle, files, capsys):
     assert error.count("\n") == 1
     assert compare(files, files / "a.png", files / "b.png") == 2
     assert "bundle.json is missing" in capsys.readouterr().err
+
+
+def test_blank_pictures_are_duplicates_only_of_themselves(toy_bundle, files, capsys):
+    for name, colour in (("white.png", "white"), ("white.bmp", "white"), ("black.png", "black")):
+        Image.new("RGB", (80, 60), colour).save(files / name)
+    assert compare(toy_bundle, files / "white.png", files / "white.bmp") == 0
+    assert capsys.readouterr().out.startswith("duplicate: distance 0.0000")
+    for a, b in (("white.png", "black.png"), ("white.png", "a.png"), ("a.png", "white.png")):
+        assert compare(toy_bundle, files / a, files / b, "--at", "2") == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert "white.png is blank" in printed.err
 
 
 def test_compare_json(toy_bundle, files, capsys):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from neardup import Detector
-from neardup.errors import BundleError, ImageError
+from neardup.errors import BlankError, BundleError, ImageError
 from toy_bundle import EMBEDDING_SIZE, THRESHOLD
 
 
@@ -46,6 +46,14 @@ def test_tells_duplicates_from_others(detector, picture):
     assert not detector.is_duplicate(image, smaller, at="0")
     with pytest.raises(BundleError, match="operating point"):
         detector.is_duplicate(image, other, at="f2")
+
+
+def test_blank_pictures_cannot_be_compared(detector, picture):
+    white, black = (np.full((9, 9, 3), value, np.uint8) for value in (255, 0))
+    assert detector.distance(white, white.copy()) == 0
+    for a, b in ((white, black), (white, white[:8]), (white, picture(1)), (picture(1), white)):
+        with pytest.raises(BlankError, match="array of shape"):
+            detector.is_duplicate(a, b, at=2)
 
 
 def test_threshold_is_inclusive(detector, picture):

@@ -11,8 +11,10 @@ import numpy.typing as npt
 from neardup.bundle import Bundle
 from neardup.distance import l2
 from neardup.embedder import Embedder
-from neardup.images import ImageSource
+from neardup.errors import BlankError
+from neardup.images import ImageSource, read_image, source_name
 from neardup.preprocess import load_input
+from neardup.scan.blank import is_blank
 
 if TYPE_CHECKING:
     from neardup.scan.result import ScanResult
@@ -76,8 +78,15 @@ class Detector:
 
         Raises:
             ImageError: one of them cannot be read.
+            BlankError: one of them is blank, and the other differs from it in a pixel.
         """
-        left, right = self.embed([a, b])
+        squares = np.stack([load_input(image, self.bundle.image_size) for image in (a, b)])
+        blank = [image for image, square in zip((a, b), squares, strict=True) if is_blank(square)]
+        if len(blank) == 2 and np.array_equal(read_image(a), read_image(b)):
+            return 0.0
+        if blank:
+            raise BlankError(source_name(blank[0]))
+        left, right = self.embedder(squares)
         return float(l2(left, right))
 
     def is_duplicate(self, a: ImageSource, b: ImageSource, at: str | float | None = None) -> bool:
@@ -91,6 +100,7 @@ class Detector:
 
         Raises:
             ImageError: one of them cannot be read.
+            BlankError: as :meth:`distance`.
             BundleError: the bundle has no such operating point.
         """
         threshold = self.bundle.threshold(at)

@@ -19,6 +19,18 @@ class ImageError(NeardupError):
         self.reason = reason
 
 
+class BlankError(NeardupError):
+    """A picture of nearly one colour was to be compared; all of them look alike to an encoder.
+
+    Attributes:
+        name: the file, or how the image was passed.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is blank (nearly one colour) and cannot be compared")
+        self.name = name
+
+
 class BundleError(NeardupError):
     """A bundle is missing, damaged, or not the one a file was made with."""
 

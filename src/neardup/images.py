@@ -17,7 +17,15 @@ from neardup.errors import ImageError
 from neardup.files import content_hash, list_files, os_reason, require_regular
 from neardup.pixels import sixteen_to_eight, to_rgb, unit_to_byte
 
-__all__ = ["MAX_PIXELS", "ImageSource", "check_header", "content_hash", "list_files", "read_image"]
+__all__ = [
+    "MAX_PIXELS",
+    "ImageSource",
+    "check_header",
+    "content_hash",
+    "list_files",
+    "read_image",
+    "source_name",
+]
 
 ImageSource: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.generic]
 
@@ -56,7 +64,7 @@ def read_image(source: ImageSource, *, min_side: int | None = None) -> npt.NDArr
     Raises:
         ImageError: with a reason a person understands.
     """
-    name = _name(source)
+    name = source_name(source)
     try:
         if isinstance(source, np.ndarray):
             return _from_array(source)
@@ -92,7 +100,8 @@ def check_header(file: IO[bytes]) -> None:
         raise ImageError("", _reason(error)) from error
 
 
-def _name(source: ImageSource) -> str:
+def source_name(source: ImageSource) -> str:
+    """What to call a picture in a message."""
     if isinstance(source, (str, Path)):
         return str(source)
     if isinstance(source, np.ndarray):

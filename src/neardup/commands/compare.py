@@ -13,7 +13,7 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "compare",
         help="are two pictures the same picture?",
-        description="Exit code: 0 duplicate, 1 not, 2 error.",
+        description="Exit code: 0 duplicate, 1 not, 2 error, or a blank picture: no telling.",
     )
     parser.add_argument("a", type=Path, metavar="A")
     parser.add_argument("b", type=Path, metavar="B")
