@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from neardup.atomic import write_text
-from neardup.embedder import available_cores
+from neardup.cores import available_cores
 from neardup.progress import progress
 from neardup.report.tables import groups, summary
 from neardup.scan.picture import Picture

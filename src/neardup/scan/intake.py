@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from neardup.bundle import Bundle
-from neardup.embedder import Embedder, available_cores
+from neardup.cores import available_cores
+from neardup.embedder import Embedder
 from neardup.report import CACHE
 from neardup.scan.cache import Content, ScanCache
 from neardup.scan.contents import File, Skipped, by_content, hash_files

@@ -6,13 +6,13 @@ import torch
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
+from neardup.cores import available_cores
 from neardup.errors import ConfigError
 from neardup.training.augment import ViewMaker
 from neardup.training.config import DataConfig
 from neardup.training.data.pairs import Pair, PairDataset
 from neardup.training.data.sampler import StepBatchSampler
 from neardup.training.data.sources import Images
-from neardup.training.data.workers import usable_cores
 
 
 class PairDataModule(LightningDataModule):
@@ -78,7 +78,7 @@ class PairDataModule(LightningDataModule):
 
 def _workers_for(on_gpu: bool, processes: int) -> int:
     """All cores feed a GPU; a CPU run needs them itself and one loader keeps it fed."""
-    return max(1, usable_cores() // processes) if on_gpu else 1
+    return max(1, available_cores() // processes) if on_gpu else 1
 
 
 def _one_thread(worker: int) -> None:

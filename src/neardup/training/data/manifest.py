@@ -14,12 +14,13 @@ import numpy as np
 from PIL import Image
 
 from neardup.atomic import write_text
+from neardup.cores import available_cores
 from neardup.errors import ImageError, NeardupError
 from neardup.files import content_hash, list_files, os_reason
 from neardup.images import read_image
 from neardup.progress import progress
 from neardup.training.data.near_copies import difference_hash
-from neardup.training.data.workers import map_unordered, usable_cores
+from neardup.training.data.workers import map_unordered
 
 _FORMAT = 1  # of the cache file; also changes when the figures in an entry change meaning
 _SECONDS_BETWEEN_SAVES = 60.0
@@ -113,7 +114,7 @@ def scan_folder(
     results = map_unordered(
         partial(_examine, root),
         unread,
-        workers=usable_cores() if workers is None else workers,
+        workers=available_cores() if workers is None else workers,
         on_crash=lambda path: Skipped(path, "its decoder crashed"),
     )
     with progress("Scanning images", len(unread), show=show_progress and bool(unread)) as advance:

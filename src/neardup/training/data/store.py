@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neardup.cores import available_cores
 from neardup.errors import ImageError, NeardupError
 from neardup.progress import progress
 from neardup.training.data.lock import only_one
 from neardup.training.data.pictures import Picture, Pictures
-from neardup.training.data.workers import map_unordered, usable_cores
+from neardup.training.data.workers import map_unordered
 
 _FORMAT = 1
 _PIXELS, _INDEX = "pixels.bin", "index.npy"
@@ -189,7 +190,7 @@ def _make_all(
     results = map_unordered(
         partial(_make, pictures),
         range(len(pictures)),
-        workers=usable_cores() if workers is None else workers,
+        workers=available_cores() if workers is None else workers,
         on_crash=lambda position: f"cannot read {pictures.name(position)}: its decoder crashed",
     )
     with progress("Preparing images", len(pictures), show=show_progress) as advance:

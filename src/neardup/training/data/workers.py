@@ -1,7 +1,6 @@
 """Spread a function over processes; an item that kills its process does not end the job."""
 
 import multiprocessing
-import os
 import sys
 import warnings
 from collections import deque
@@ -20,12 +19,6 @@ Result = TypeVar("Result")
 
 _CHUNK = 16  # items per message to a process
 _WORTH_IT = 64  # fewer items than this are done right here
-
-
-def usable_cores() -> int:
-    """Processor cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def map_unordered(
