@@ -6,6 +6,7 @@ noise comes last.
 """
 
 import os
+from collections.abc import Callable
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else the import asks the network
 
@@ -16,9 +17,13 @@ from numpy.typing import NDArray
 
 from neardup.evaluation.edits import Edit, apply_edit
 from neardup.preprocess import to_input
+from neardup.training import fast_changes
 from neardup.training.config import AugmentConfig
 
 Image = NDArray[np.uint8]
+Change = Callable[[Image, np.random.Generator], Image]
+Changes = list[tuple[float, Change]]
+"""Each with its probability, in the order in which they happen."""
 
 cv2.setNumThreads(0)  # loader processes are the parallelism
 
@@ -34,8 +39,8 @@ class ViewMaker:
     def __init__(self, config: AugmentConfig, image_size: int) -> None:
         self.config = config
         self.image_size = image_size
-        self._shape = A.Compose(_shape_changes(config))
-        self._pixels = A.Compose(_pixel_changes(config, image_size))
+        self._shape = _shape_changes(config)
+        self._pixels = _pixel_changes(config, image_size)
 
     def __call__(self, image: Image, key: tuple[int, ...]) -> Image:
         """Make the view that belongs to ``key``.
@@ -50,14 +55,12 @@ class ViewMaker:
         rng = np.random.default_rng(key)
         if rng.random() < self.config.identity_share:
             return to_input(image, self.image_size)
-        for stage in (self._shape, self._pixels):
-            stage.set_random_seed(int(rng.integers(2**31)))
         if min(image.shape[:2]) > 1:  # nothing is left of a line that is turned and cropped
-            image = self._shape(image=image)["image"]
+            image = _change(image, self._shape, rng)
         image = to_input(self._crop(image, rng), self.image_size)
         for edit in self._additions(rng):
             image = to_input(apply_edit(image, edit, rng), self.image_size)
-        return np.ascontiguousarray(self._pixels(image=image)["image"])
+        return np.ascontiguousarray(_change(image, self._pixels, rng))
 
     def _crop(self, image: Image, rng: np.random.Generator) -> Image:
         """Zoom z ~ U[1, max_zoom]: a crop with sides 1/z of the picture's, placed anywhere."""
@@ -84,54 +87,77 @@ class ViewMaker:
         return additions
 
 
-def _shape_changes(config: AugmentConfig) -> list[A.BasicTransform]:
+def _change(image: Image, changes: Changes, rng: np.random.Generator) -> Image:
+    for probability, change in changes:
+        if rng.random() < probability:
+            image = change(image, rng)
+    return image
+
+
+class _Albumentation:
+    """A transform of albumentations, always applied, its random numbers from our generator."""
+
+    def __init__(self, transform: A.BasicTransform | A.OneOf) -> None:
+        self._compose = A.Compose([transform])
+
+    def __call__(self, image: Image, rng: np.random.Generator) -> Image:
+        self._compose.set_random_seed(int(rng.integers(2**31)))
+        changed: Image = self._compose(image=image)["image"]
+        return changed
+
+
+def _shape_changes(config: AugmentConfig) -> Changes:
     corners = [
         A.Rotate(config.rotation, border_mode=cv2.BORDER_CONSTANT, fill=fill) for fill in (0, 255)
     ]
     corners.append(A.Rotate(config.rotation, crop_border=True))
     return [
-        A.OneOf(corners, p=config.rotation_probability),
-        A.HorizontalFlip(p=config.mirror_probability),
+        (config.rotation_probability, _Albumentation(A.OneOf(corners, p=1.0))),
+        (config.mirror_probability, _Albumentation(A.HorizontalFlip(p=1.0))),
     ]
 
 
-def _pixel_changes(config: AugmentConfig, image_size: int) -> list[A.BasicTransform]:
-    def around_one(change: float) -> tuple[float, float]:
-        return 1.0 - change, 1.0 + change
-
-    hue = config.hue / 360.0  # albumentations counts whole turns
+def _pixel_changes(config: AugmentConfig, image_size: int) -> Changes:
     percent = 100.0 * config.gamma
     gain = 2.0 ** (config.exposure / 2.2)  # stops double light, and a value is light ** (1 / 2.2)
+    exposure = [A.MultiplicativeNoise((1.0 / gain, 1.0)), A.MultiplicativeNoise((1.0, gain))]
+    gamma = [A.RandomGamma((1e4 / percent, 100.0)), A.RandomGamma((100.0, percent))]
+    overlay = A.CoarseDropout(
+        num_holes_range=(1, 2),
+        hole_height_range=(0.05, 0.3),
+        hole_width_range=(0.05, 0.3),
+        fill="random_uniform",
+        p=1.0,
+    )
+    blur = A.GaussianBlur(blur_limit=0, sigma_limit=(0.3, 0.3 + config.blur * image_size), p=1.0)
+    jpeg = A.ImageCompression(quality_range=(config.jpeg_quality, 95), p=1.0)
+    colour, salt_pepper, gaussian = _slow_changes(config)
     return [
-        A.OneOf(
-            [A.MultiplicativeNoise((1.0 / gain, 1.0)), A.MultiplicativeNoise((1.0, gain))],
-            p=config.exposure_probability,
-        ),
-        A.OneOf(
-            [A.RandomGamma((1e4 / percent, 100.0)), A.RandomGamma((100.0, percent))],
-            p=config.gamma_probability,
-        ),
-        A.ColorJitter(
-            brightness=around_one(config.brightness),
-            contrast=around_one(config.contrast),
-            saturation=around_one(config.saturation),
-            hue=(-hue, hue),
-            p=config.colour_probability,
-        ),
-        A.ToGray(p=config.grayscale_probability),
-        A.CoarseDropout(
-            num_holes_range=(1, 2),
-            hole_height_range=(0.05, 0.3),
-            hole_width_range=(0.05, 0.3),
-            fill="random_uniform",
-            p=config.overlay_probability,
-        ),
-        A.GaussianBlur(
-            blur_limit=0,
-            sigma_limit=(0.3, 0.3 + config.blur * image_size),
-            p=config.blur_probability,
-        ),
-        A.ImageCompression(quality_range=(config.jpeg_quality, 95), p=config.jpeg_probability),
-        A.SaltAndPepper(amount=(0.0, config.salt_pepper), p=config.salt_pepper_probability),
-        A.GaussNoise(std_range=(0.0, config.gaussian), p=config.gaussian_probability),
+        (config.exposure_probability, _Albumentation(A.OneOf(exposure, p=1.0))),
+        (config.gamma_probability, _Albumentation(A.OneOf(gamma, p=1.0))),
+        (config.colour_probability, colour),
+        (config.grayscale_probability, _Albumentation(A.ToGray(p=1.0))),
+        (config.overlay_probability, _Albumentation(overlay)),
+        (config.blur_probability, _Albumentation(blur)),
+        (config.jpeg_probability, _Albumentation(jpeg)),
+        (config.salt_pepper_probability, salt_pepper),
+        (config.gaussian_probability, gaussian),
     ]
+
+
+def _slow_changes(config: AugmentConfig) -> tuple[Change, Change, Change]:
+    """Colour, salt and pepper, Gaussian noise: where albumentations takes its time."""
+    light = config.brightness, config.contrast, config.saturation
+    hue = config.hue / 360.0  # a share of the whole turn
+    if config.engine == "fast":
+        return (
+            fast_changes.ColorJitter(*light, hue),
+            fast_changes.SaltAndPepper(config.salt_pepper),
+            fast_changes.GaussNoise(config.gaussian),
+        )
+    jitter = A.ColorJitter(*((1.0 - x, 1.0 + x) for x in light), hue=(-hue, hue), p=1.0)
+    return (
+        _Albumentation(jitter),
+        _Albumentation(A.SaltAndPepper(amount=(0.0, config.salt_pepper), p=1.0)),
+        _Albumentation(A.GaussNoise(std_range=(0.0, config.gaussian), p=1.0)),
+    )

@@ -98,6 +98,12 @@ class ImagenetteConfig(FolderConfig):
 class AugmentConfig:
     """How a view is made from its source. The ``*_probability`` keys are per view."""
 
+    engine: str = setting(
+        "fast",
+        "what changes colour and adds noise: our own code, or albumentations, which it equals in"
+        " distribution",
+        choices=("fast", "albumentations"),
+    )
     identity_share: float = setting(0.1, "share of views left untouched", low=0.0, high=1.0)
     exposure_probability: float = setting(0.0, "of another exposure", low=0.0, high=1.0)
     exposure: float = setting(3.0, "most by which it differs", unit="stops", low=0.0, high=10.0)
