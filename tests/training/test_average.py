@@ -46,7 +46,7 @@ def test_it_survives_a_crash_and_is_what_is_kept(
 ) -> None:
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     run_in(tmp_path, tiny_config(unbroken, ema_decay=DECAY))
-    crash_at(4, broken, monkeypatch, ema_decay=DECAY)
+    crash_at(4, tiny_config(broken, ema_decay=DECAY), monkeypatch)
     go_on(broken)
     assert_same_run(broken, unbroken)
     assert checkpoint_step(unbroken / "checkpoints/last.ckpt") == STEPS  # worse than the best here

@@ -11,7 +11,7 @@ from tiny import TINY, run_in, tiny_config, train_py
 from torch.nn.parallel import DistributedDataParallel
 
 from neardup.training import run
-from neardup.training.config import NTXentConfig
+from neardup.training.config import DistillConfig, NTXentConfig
 from neardup.training.gather import gather_batch
 from neardup.training.losses import Loss
 
@@ -63,19 +63,29 @@ def test_gathered_gradients_are_those_of_one_process(tmp_path: Path) -> None:
         torch.testing.assert_close(found["gradient"], model.weight.grad)
 
 
-def test_a_run_on_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without BatchNorm, whose statistics are each process's own; equal up to rounding."""
+def test_a_run_on_two_processes(
+    tmp_path: Path, tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a teacher, and without BatchNorm, whose statistics are each process's own.
+
+    Equal up to rounding.
+    """
     done = train_py(
         tmp_path, *TINY, f"run_dir={tmp_path / 'two'}", "seed=3", "logger=csv",
         "encoder.backbone=test_convnext", "loss.koleo_weight=0.1", "loss.memory_size=40",
         "trainer.devices=2", "trainer.strategy=ddp",
+        f"distill.teacher={tiny_run}", "distill.pair_weight=1",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     monkeypatch.setattr(run, "write_bundle", lambda *args, **kwargs: None)
-    run_in(tmp_path, tiny_config(tmp_path / "one", backbone="test_convnext"))
+    distill = DistillConfig(teacher=str(tiny_run), pair_weight=1)
+    run_in(tmp_path, tiny_config(tmp_path / "one", backbone="test_convnext", distill=distill))
     one, two = rows(tmp_path / "one"), rows(tmp_path / "two")
     assert [row["step"] for row in two] == [row["step"] for row in one]
-    for name in ("train/loss", "train/loss_koleo", "train/spread", "train/positive_distance"):
+    for name in (
+        "train/loss", "train/loss_koleo", "train/loss_distill", "train/spread",
+        "train/positive_distance",
+    ):  # fmt: skip
         found = [float(row[name]) for row in two]
         assert found == pytest.approx([float(row[name]) for row in one], rel=1e-3, abs=1e-4)
     assert (tmp_path / "two/bundle/bundle.json").is_file()

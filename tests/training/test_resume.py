@@ -23,6 +23,7 @@ from neardup.training.checkpoints import (
     load_checkpoint,
 )
 from neardup.training.collapse import CollapseAlarm
+from neardup.training.config import TrainConfig
 
 
 class Crash(BaseException):
@@ -70,25 +71,17 @@ def assert_same_run(run_dir: Path, expected: Path) -> None:
                 assert found[key] == value, key
 
 
-def crash_at(
-    step: int,
-    run_dir: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    ema_decay: float = 0.0,
-    **data: object,
-) -> None:
+def crash_at(step: int, config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Train until ``step`` steps are done, and die."""
 
     def on_train_batch_end(self: Callback, trainer, pl_module, *args: object) -> None:
         if trainer.global_step == step:
             raise Crash
 
-    config = tiny_config(run_dir, data=tiny_data(**data), ema_decay=ema_decay)
     with monkeypatch.context() as patch:
         patch.setattr(CollapseAlarm, "on_train_batch_end", on_train_batch_end)
         with pytest.raises(Crash):
-            run_in(run_dir.parent, config)
+            run_in(Path(config.run_dir).parent, config)
 
 
 def go_on(run_dir: Path) -> dict[str, object]:
@@ -108,7 +101,7 @@ def test_a_crash_at_any_step_changes_nothing(
     step: int, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the first checkpoint, in the last step of a round, after it, and in the last step."""
-    crash_at(step, tmp_path / "run", monkeypatch)
+    crash_at(step, tiny_config(tmp_path / "run"), monkeypatch)
     go_on(tmp_path / "run")
     assert_same_run(tmp_path / "run", unbroken)
 
@@ -117,7 +110,7 @@ def test_a_crash_at_any_step_changes_nothing(
 def test_loader_processes_that_read_ahead_change_nothing(
     unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crash_at(5, tmp_path / "run", monkeypatch, num_workers=2)
+    crash_at(5, tiny_config(tmp_path / "run", data=tiny_data(num_workers=2)), monkeypatch)
     go_on(tmp_path / "run")
     assert_same_run(tmp_path / "run", unbroken)
 

@@ -88,6 +88,7 @@ MISTAKES = [
     (["loss=triplet", "loss.miner=hardest"], "loss.miner=hardest"),
     (["logger.mode=never"], "logger.mode=never"),
     (["data=folder"], "data.root"),
+    (["distill.pair_weight=-1"], "distill.pair_weight=-1"),
     (["loss.memory_size=100"], "loss.memory_size=100"),
     (["data.batch_size=63", "trainer.devices=2"], "data.batch_size=63"),
 ]
@@ -131,6 +132,13 @@ def test_resuming_keeps_the_configuration(load: Load, tmp_path: Path) -> None:
         load(f"resume={tmp_path / 'nowhere'}")
     with pytest.raises(ConfigError, match=r"data\.num_workers=-5"):
         load(resume, "data.num_workers=-5")
+
+
+def test_the_teacher_is_the_run_that_is_latest_now(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "teacher").mkdir()
+    (tmp_path / "latest").symlink_to("teacher")
+    config = load(f"distill.teacher={tmp_path / 'latest'}")
+    assert config.distill.teacher == str(tmp_path / "teacher")
 
 
 def test_a_damaged_config_file_is_named(load: Load, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from neardup.training.config import (
     AugmentConfig,
     DataConfig,
+    DistillConfig,
     EncoderConfig,
     LoggerConfig,
     LossConfig,
@@ -32,6 +33,7 @@ def tiny_config(
     *,
     data: DataConfig | None = None,
     loss: LossConfig | None = None,
+    distill: DistillConfig | None = None,
     logger: str = "csv",
     backbone: str = BACKBONE,
     lr: float = 1e-3,
@@ -45,6 +47,7 @@ def tiny_config(
         augment=AugmentConfig(),
         encoder=EncoderConfig(backbone=backbone, weights="random", embedding_size=16),
         loss=loss or NTXentConfig(koleo_weight=0.1, memory_size=40),
+        distill=distill or DistillConfig(),
         optimizer=OptimizerConfig(lr=lr),
         trainer=TrainerConfig(
             **{"max_steps": STEPS, "val_every": VAL_EVERY, "accelerator": "cpu", **trainer}

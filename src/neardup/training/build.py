@@ -23,12 +23,16 @@ from neardup.training.encoder import Encoder
 from neardup.training.losses import Loss
 from neardup.training.metrics_csv import MetricsCSV
 from neardup.training.module import SiameseModule
+from neardup.training.teacher import Teacher
 
 log = logging.getLogger(__name__)
 
 
 def build_module(
-    config: TrainConfig, encoder: Encoder, provenance: dict[str, Any]
+    config: TrainConfig,
+    encoder: Encoder,
+    provenance: dict[str, Any],
+    teacher: Teacher | None = None,
 ) -> SiameseModule:
     """The Lightning module. Its checkpoints carry the configuration and ``provenance``."""
     module = SiameseModule(
@@ -36,6 +40,9 @@ def build_module(
         Loss(config.loss, config.encoder.embedding_size),
         config.optimizer,
         max_steps=config.trainer.max_steps,
+        image_size=config.data.image_size,
+        teacher=teacher,
+        pair_weight=config.distill.pair_weight,
         ema_decay=config.trainer.ema_decay,
     )
     # Plain containers only: a checkpoint has to load with weights_only=True.
@@ -43,12 +50,12 @@ def build_module(
     return module
 
 
-def build_data(config: TrainConfig, sources: Sources) -> PairDataModule:
-    """The loader of training pairs."""
+def build_data(config: TrainConfig, sources: Sources, *, view_size: int) -> PairDataModule:
+    """The loader of training pairs, views of ``view_size`` pixels."""
     return PairDataModule(
         config.data,
         sources.train,
-        ViewMaker(config.augment, config.data.image_size),
+        ViewMaker(config.augment, view_size),
         seed=config.seed,
         steps_per_round=config.trainer.val_every,
         max_steps=config.trainer.max_steps,

@@ -70,6 +70,16 @@ def checkpoint_step(path: Path) -> int:
     return int(record["steps"])
 
 
+def checkpoint_provenance(path: Path) -> dict[str, Any]:
+    """What was recorded when its run began.
+
+    Raises:
+        ConfigError: missing, unreadable, or not one of ours.
+    """
+    record, _ = _read(path)
+    return dict(record["provenance"])
+
+
 def load_checkpoint(path: Path) -> tuple[Encoder, TrainConfig, dict[str, Any]]:
     """The encoder of a checkpoint, its configuration, and what was recorded with it.
 

@@ -207,6 +207,20 @@ class NTXentConfig(LossConfig):
 
 
 @dataclass(slots=True, kw_only=True)
+class DistillConfig:
+    """A trained encoder to imitate: Hinton et al. 2015; Budnik & Avrithis 2021."""
+
+    teacher: str = setting(
+        "",
+        "a run folder, checkpoint or bundle; the loss is then the squared distance to its"
+        " embeddings; empty is off",
+    )
+    pair_weight: float = setting(
+        0.0, "weight of the configured loss on pairs beside that distance; 0 is off", low=0.0
+    )
+
+
+@dataclass(slots=True, kw_only=True)
 class OptimizerConfig:
     """Update rule with linear warm-up and cosine decay to zero."""
 
@@ -296,6 +310,7 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     loss: LossConfig = CHOSEN_BY_GROUP
+    distill: DistillConfig = field(default_factory=DistillConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)

@@ -1,5 +1,6 @@
 """What a dashboard shows beyond curves, while training: pictures and tables."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,20 @@ class Dashboard(Callback):
             self.show(trainer, "first_batch", lambda path: pictures.contact_sheet(rows, path))
 
     def show_verdict(
-        self, trainer: Trainer, untrained: Verdict, trained: Verdict, test_images: Images
+        self, trainer: Trainer, verdicts: Mapping[str, Verdict], test_images: Images
     ) -> None:
-        """Show the curves, the histogram of distances and the hardest pairs of the test."""
+        """Show the curves, the histogram of distances and the hardest pairs of the test.
+
+        Args:
+            trainer: whose loggers are used.
+            verdicts: on the encoder ``before`` and ``after`` training, and others beside them.
+            test_images: what they were judged on.
+        """
+        trained = verdicts["after"]
         for name, draw in {
             "learning_curve": lambda path: pictures.learning_curve(read_rows(self.run_dir), path),
             "test_precision_recall": lambda path: pictures.precision_recall_curve(
-                {"before training": untrained.test, "after": trained.test}, path
+                {name: verdict.test for name, verdict in verdicts.items()}, path
             ),
             "test_distances": lambda path: pictures.distance_histogram(trained.test, path),
         }.items():

@@ -18,6 +18,7 @@ from neardup.training.encoder import Encoder
 from neardup.training.gather import gather_batch
 from neardup.training.losses import Loss
 from neardup.training.schedule import warmup_cosine
+from neardup.training.teacher import Teacher, distillation, resized
 
 
 class SiameseModule(LightningModule):
@@ -28,6 +29,9 @@ class SiameseModule(LightningModule):
         loss: over the embeddings of all processes.
         optimizer: update rule and schedule.
         max_steps: the length of the schedule.
+        image_size: side of the square the encoder sees, pixels; views of another are resized.
+        teacher: whose embeddings are to be reproduced; None: the loss alone counts.
+        pair_weight: of the loss, where there is a teacher.
         ema_decay: of the moving average of the weights that is judged and kept; 0 is off.
     """
 
@@ -38,6 +42,9 @@ class SiameseModule(LightningModule):
         optimizer: OptimizerConfig,
         *,
         max_steps: int,
+        image_size: int,
+        teacher: Teacher | None = None,
+        pair_weight: float = 0.0,
         ema_decay: float = 0.0,
     ) -> None:
         super().__init__()
@@ -45,6 +52,9 @@ class SiameseModule(LightningModule):
         self.loss = loss
         self.optimizer_config = optimizer
         self.max_steps = max_steps
+        self.image_size = image_size
+        self.teacher = teacher
+        self.pair_weight = pair_weight
         self.averaged: AveragedModel | None = None
         if ema_decay:
             average = get_ema_multi_avg_fn(ema_decay)  # type: ignore[no-untyped-call]
@@ -64,9 +74,14 @@ class SiameseModule(LightningModule):
     def training_step(self, batch: Pair, batch_idx: int) -> dict[str, Tensor]:
         """Both views in one pass, so that BatchNorm sees them together."""
         images = torch.cat([batch["anchor"], batch["positive"]])
-        source = torch.as_tensor(batch["source"], device=images.device).repeat(2)
-        embeddings, source = gather_batch(self.encoder(images), source)
+        own = torch.as_tensor(batch["source"], device=images.device).repeat(2)
+        embeddings, source = gather_batch(self.encoder(resized(images, self.image_size)), own)
         parts = self.loss(embeddings, source)
+        if self.teacher:
+            targets, _ = gather_batch(self.teacher(images), own)
+            distance = distillation(embeddings, targets)
+            pairs = self.pair_weight * parts["total"] if self.pair_weight else 0.0
+            parts |= {"distill": distance, "total": distance + pairs}
         if not torch.isfinite(parts["total"]):
             loss = f"the loss became {parts['total'].item()}"
             raise NeardupError(diverged(loss, self.global_step))

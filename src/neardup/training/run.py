@@ -20,6 +20,7 @@ from neardup.training.bundle_writer import write_bundle
 from neardup.training.checkpoints import (
     best_checkpoint,
     checkpoint_callbacks,
+    checkpoint_provenance,
     checkpoint_step,
     last_checkpoint,
     load_checkpoint,
@@ -30,6 +31,7 @@ from neardup.training.dashboard import Dashboard
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.embed import TorchEmbedder
 from neardup.training.encoder import Encoder
+from neardup.training.teacher import load_teacher
 from neardup.training.throughput import Throughput
 from neardup.training.validation import Validation
 from neardup.training.verdict import Verdict, judge
@@ -52,16 +54,29 @@ def train(config: TrainConfig) -> dict[str, Any]:
     first_process = bool(rank_zero_only(lambda: True)())  # the others get None
     checkpoint = last_checkpoint(run_dir) if config.resume else None
     resume_step = checkpoint_step(checkpoint) if checkpoint else None
+    teacher = load_teacher(config.distill, config.encoder.embedding_size)
+    if teacher and checkpoint:
+        teacher.require(checkpoint_provenance(checkpoint).get("teacher"))
     if first_process:
         _begin(config, resume_step)
+    # As large as either needs: the student sees a small view, the teacher the same view whole.
+    view_size = max(config.data.image_size, teacher.image_size if teacher else 0)
     pl.seed_everything(config.seed, verbose=False)
     sources = load_sources(
-        config.data, max_zoom=config.augment.max_zoom, run_dir=run_dir, show=first_process
+        config.data,
+        max_zoom=config.augment.max_zoom,
+        view_size=view_size,
+        run_dir=run_dir,
+        show=first_process,
     )
     encoder, origin = initial_encoder(config.encoder, config.data.image_size)
     record = summary.provenance(config, origin, sources)
+    if teacher:
+        record["teacher"] = teacher.record
     if first_process:
         _say(summary.counts(record))
+        if teacher:
+            _say("teacher: {backbone} of run {name}, {steps} steps".format(**teacher.record))
         _point_latest_at(run_dir)  # here, so that a run refused for a wrong value is not the latest
 
     throughput = Throughput(config.trainer.max_steps)
@@ -83,11 +98,12 @@ def train(config: TrainConfig) -> dict[str, Any]:
         resume_step=resume_step,
     )
     device = trainer.strategy.root_device
-    untrained = _judge(encoder.to(device), config, sources) if first_process else None
+    size = config.data.size_at_inference
+    untrained = _judge(encoder.to(device), size, sources) if first_process else None
     try:
         trainer.fit(
-            build_module(config, encoder, record),
-            build_data(config, sources),
+            build_module(config, encoder, record, teacher),
+            build_data(config, sources, view_size=view_size),
             ckpt_path=checkpoint,
             weights_only=True,
         )
@@ -98,19 +114,23 @@ def train(config: TrainConfig) -> dict[str, Any]:
         return {}
 
     encoder, _, saved = load_checkpoint(best_checkpoint(run_dir))
-    trained = _judge(encoder.to(device), config, sources)
-    dashboard.show_verdict(trainer, untrained, trained, sources.test)
+    verdicts = {"before": untrained, "after": _judge(encoder.to(device), size, sources)}
+    if teacher:
+        its_encoder = teacher.encoder.to(device)
+        verdicts["teacher"] = _judge(its_encoder, teacher.size_at_inference, sources)
+    trained = verdicts["after"]
+    dashboard.show_verdict(trainer, verdicts, sources.test)
     write_bundle(
         encoder,
         config.encoder,
         run_dir / "bundle",
-        image_size=config.data.size_at_inference,
+        image_size=size,
         operating_points=trained.val.points,
         default_at=trained.val.default_at,
         provenance=record | {"steps": saved["steps"], "config": asdict(config)},
     )
-    result = summary.write(config, record, throughput, untrained, trained, saved["steps"])
-    console.print(summary.table(untrained, trained))
+    result = summary.write(config, record, throughput, verdicts, saved["steps"])
+    console.print(summary.table(verdicts))
     _say(summary.next_commands(run_dir))
     _finish_dashboards(trainer)
     return result
@@ -133,8 +153,8 @@ def _say(text: str) -> None:
     console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
-def _judge(encoder: Encoder, config: TrainConfig, sources: Sources) -> Verdict:
-    embed = TorchEmbedder(encoder, config.data.size_at_inference)
+def _judge(encoder: Encoder, image_size: int, sources: Sources) -> Verdict:
+    embed = TorchEmbedder(encoder, image_size)
     return judge(sources.val, sources.test, embed, data=sources.name)
 
 

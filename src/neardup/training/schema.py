@@ -24,8 +24,9 @@ DATA = {
     "imagenette": c.ImagenetteConfig,
 }
 LOSS = {"contrastive": c.ContrastiveConfig, "triplet": c.TripletConfig, "ntxent": c.NTXentConfig}
-CHANGEABLE = ("trainer.accelerator", "data.num_workers")
-"""What a resumed run may do otherwise, because its figures do not depend on it."""
+CHANGEABLE = ("trainer.accelerator", "data.num_workers", "distill.teacher")
+"""What a resumed run may do otherwise, because its figures do not depend on it. A teacher that was
+moved must still be the same, which is checked when it is loaded."""
 
 
 def register_schemas() -> None:
@@ -55,7 +56,7 @@ def from_hydra(cfg: DictConfig) -> c.TrainConfig:
     if config.resume:
         return _resumed(Path(config.resume), list(job.overrides.task))
     config.run_dir = str(Path(job.runtime.output_dir).resolve())
-    return config
+    return _with_teacher_located(config)
 
 
 def save(config: c.TrainConfig) -> None:
@@ -145,4 +146,11 @@ def _resumed(run_dir: Path, overrides: list[str]) -> c.TrainConfig:
     config = _checked(own)
     config.run_dir = str(run_dir.resolve())
     config.resume = str(run_dir.resolve())
+    return _with_teacher_located(config)
+
+
+def _with_teacher_located(config: c.TrainConfig) -> c.TrainConfig:
+    """``outputs/latest`` is the teacher's run now, and will be the student's."""
+    if config.distill.teacher:
+        config.distill.teacher = str(Path(config.distill.teacher).expanduser().resolve())
     return config

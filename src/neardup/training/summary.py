@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -56,11 +57,15 @@ def write(
     config: TrainConfig,
     record: dict[str, Any],
     throughput: Throughput,
-    untrained: Verdict,
-    trained: Verdict,
+    verdicts: Mapping[str, Verdict],
     best_step: int,
 ) -> dict[str, Any]:
-    """Write ``summary.json`` into the run folder and return it."""
+    """Write ``summary.json`` into the run folder and return it.
+
+    ``verdicts`` are on the encoder ``before`` and ``after`` training and on its ``teacher``, where
+    it has one.
+    """
+    trained = verdicts["after"]
     best = trained.val.points[trained.val.default_at]
     result = {
         "steps": config.trainer.max_steps,
@@ -71,38 +76,39 @@ def write(
         "data_wait_share": round(throughput.data_wait_share, 4),
         "threshold": best.threshold,
         **trained.as_dict(),
-        "untrained": untrained.as_dict(),
+        "untrained": verdicts["before"].as_dict(),
         **record,
     }
+    if "teacher" in verdicts:
+        result["teacher"] = {**record["teacher"], **verdicts["teacher"].as_dict()}
     write_text(Path(config.run_dir) / FILE, json.dumps(result, indent=2) + "\n")
     return result
 
 
-def table(untrained: Verdict, trained: Verdict) -> Table:
-    """Before and after training, a row per family of edits."""
-    before, after = (
-        f"{verdict.val.points[verdict.val.default_at].threshold:.3f} for {verdict.val.default_at}"
-        for verdict in (untrained, trained)
+def table(verdicts: Mapping[str, Verdict]) -> Table:
+    """The verdicts beside one another, a row per family of edits; precision where two leave room.
+
+    80 columns are what a terminal has.
+    """
+    thresholds = ", ".join(
+        f"{verdict.val.points[verdict.val.default_at].threshold:.3f} {name}"
+        f" ({verdict.val.default_at})"
+        for name, verdict in verdicts.items()
     )
-    title = f"Test images at the threshold chosen on validation: {after} (before: {before})"
-    drawn = Table(title=title, title_justify="left")
+    title = f"Test images at the threshold chosen on validation: {thresholds}"
+    drawn = Table(title=title, title_justify="left", show_edge=False)
     drawn.add_column("edit", no_wrap=True)
-    for column in ("AP", "recall", "prec."):
-        drawn.add_column(f"{column}\nbefore", justify="right")
-        drawn.add_column(f"{column}\nafter", justify="right")
-    for old, new in zip(untrained.rows, trained.rows, strict=True):
-        if new.family == "all":
+    measures = {"AP": "average_precision", "recall": "recall", "prec.": "precision"}
+    if len(verdicts) > 2:
+        del measures["prec."]
+    for measure in measures:
+        for name in verdicts:
+            drawn.add_column(f"{measure}\n{name}", justify="right")
+    for rows in zip(*(verdict.rows for verdict in verdicts.values()), strict=True):
+        if rows[0].family == "all":
             drawn.add_section()
-        cells = [
-            f"{value:.3f}"
-            for pair in (
-                (old.average_precision, new.average_precision),
-                (old.recall, new.recall),
-                (old.precision, new.precision),
-            )
-            for value in pair
-        ]
-        drawn.add_row(new.family, *cells)
+        cells = [f"{getattr(row, field):.3f}" for field in measures.values() for row in rows]
+        drawn.add_row(rows[0].family, *cells)
     return drawn
 
 

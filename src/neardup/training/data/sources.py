@@ -54,13 +54,19 @@ class Sources:
 
 
 def load_sources(
-    config: DataConfig, *, max_zoom: float = 1.5, run_dir: Path | None = None, show: bool = True
+    config: DataConfig,
+    *,
+    max_zoom: float = 1.5,
+    view_size: int | None = None,
+    run_dir: Path | None = None,
+    show: bool = True,
 ) -> Sources:
     """Find, split and decode the images.
 
     Args:
         config: which images.
         max_zoom: training images are kept large enough to be zoomed by this.
+        view_size: side of the views that are made of them, pixels; None is ``image_size``.
         run_dir: where ``splits.json`` goes; None writes none.
         show: show progress.
 
@@ -68,7 +74,7 @@ def load_sources(
         NeardupError: naming the key or file and what to do.
     """
     side = {
-        "train": math.ceil(config.image_size * max_zoom),
+        "train": math.ceil((view_size or config.image_size) * max_zoom),
         "val": EVALUATION_SIDE,
         "test": EVALUATION_SIDE,
     }
