@@ -11,16 +11,18 @@ from torch.nn import functional as F
 from neardup.errors import NeardupError
 from neardup.training import run
 from neardup.training.checkpoints import checkpoint_step, load_checkpoint
-from neardup.training.collapse import CollapseAlarm
+from neardup.training.collapse import Alarm
+from neardup.training.dashboard import Dashboard
 from neardup.training.module import batch_geometry
 
 SOURCE = torch.arange(16).repeat(2)
 
 
-def judge(alarm: CollapseAlarm, embeddings: torch.Tensor, steps: int) -> None:
-    outputs = batch_geometry(embeddings, SOURCE)
+def judge(alarm: Alarm, embeddings: torch.Tensor, steps: int) -> None:
+    outputs = {"loss": torch.tensor(1.0), **batch_geometry(embeddings, SOURCE)}
     for index in range(steps):
-        alarm.on_train_batch_end(SimpleNamespace(), SimpleNamespace(), outputs, None, index)
+        trainer = SimpleNamespace(global_step=index + 1)
+        alarm.on_train_batch_end(trainer, SimpleNamespace(), outputs, None, index)
 
 
 def around(centres: torch.Tensor, noise: float) -> torch.Tensor:
@@ -35,22 +37,22 @@ def _seed() -> None:
 @pytest.mark.parametrize("noise", [0.0, 1e-3, 0.01])
 def test_embeddings_on_one_spot_raise_the_alarm(noise: float) -> None:
     spot = around(torch.eye(1, 8).expand(32, 8), noise)
-    judge(CollapseAlarm(patience=5), spot, 4)
+    judge(Alarm(patience=5), spot, 4)
     with pytest.raises(NeardupError, match=r"collapsed: for 5 steps.*Lower optimizer\.lr"):
-        judge(CollapseAlarm(patience=5), spot, 5)
-    judge(CollapseAlarm(patience=0), spot, 50)  # 0 is off
+        judge(Alarm(patience=5), spot, 5)
+    judge(Alarm(patience=0), spot, 50)  # 0 is off
 
 
 def test_healthy_embeddings_do_not() -> None:
     centres = F.normalize(torch.randn(16, 8), dim=1).repeat(2, 1)
-    judge(CollapseAlarm(patience=1), around(centres, 0.1), 5)
-    judge(CollapseAlarm(patience=1), F.normalize(torch.randn(32, 8), dim=1), 5)  # untrained
+    judge(Alarm(patience=1), around(centres, 0.1), 5)
+    judge(Alarm(patience=1), F.normalize(torch.randn(32, 8), dim=1), 5)  # untrained
     dense = torch.eye(1, 8) + 0.02 * centres  # close together, but the pairs are much closer
-    judge(CollapseAlarm(patience=1), around(dense, 1e-4), 5)
+    judge(Alarm(patience=1), around(dense, 1e-4), 5)
 
 
 def test_a_healthy_step_starts_the_count_again() -> None:
-    alarm = CollapseAlarm(patience=3)
+    alarm = Alarm(patience=3)
     for _ in range(4):
         judge(alarm, torch.eye(1, 8).expand(32, 8), 2)
         judge(alarm, F.normalize(torch.randn(32, 8), dim=1), 1)
@@ -81,7 +83,7 @@ def test_weights_that_become_nan_do_not_reach_a_checkpoint(
         if trainer.global_step == step:
             pl_module.encoder.project.weight.data.fill_(torch.nan)
 
-    monkeypatch.setattr(CollapseAlarm, "on_train_batch_end", on_train_batch_end)
+    monkeypatch.setattr(Dashboard, "on_train_batch_end", on_train_batch_end)
     monkeypatch.setattr(run, "write_bundle", lambda *args, **kwargs: None)
     with pytest.raises(NeardupError, match=rf"at step {step}: .*lower optimizer\.lr"):
         run_in(tmp_path, tiny_config(tmp_path / "run"))

@@ -22,7 +22,7 @@ from neardup.training.checkpoints import (
     last_checkpoint,
     load_checkpoint,
 )
-from neardup.training.collapse import CollapseAlarm
+from neardup.training.collapse import Alarm
 from neardup.training.config import TrainConfig
 
 
@@ -79,7 +79,7 @@ def crash_at(step: int, config: TrainConfig, monkeypatch: pytest.MonkeyPatch) ->
             raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(CollapseAlarm, "on_train_batch_end", on_train_batch_end)
+        patch.setattr(Alarm, "on_train_batch_end", on_train_batch_end)
         with pytest.raises(Crash):
             run_in(Path(config.run_dir).parent, config)
 

@@ -1,34 +1,57 @@
 """What stops a run: embeddings that have fallen together, figures that are no longer numbers."""
 
+import math
 from typing import Any
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from neardup.errors import NeardupError
+from neardup.training.readback import Readback
 
 SPREAD = 0.1
 """Mean L2 distance of different pictures below which they lie on one spot."""
 
 
-class CollapseAlarm(Callback):
-    """Stops after ``patience`` collapsed steps in a row.
+_FIGURES = ("loss", "spread", "positive_distance", "nearest_negative_distance")
+
+
+class Alarm(Callback):
+    """Stops at a loss that is no number, and after ``patience`` collapsed steps in a row.
 
     A step is collapsed when different pictures lie closer than :data:`SPREAD` on average and the
     positives are not clearly closer than the nearest negatives (by less than a factor of 2). An
-    untrained encoder starts like this, hence the patience.
+    untrained encoder starts like this, hence the patience. 0 is for ever.
+
+    A GPU's step is judged when the next one is under way.
     """
 
     def __init__(self, patience: int) -> None:
         self.patience = patience
         self.collapsed_steps = 0
+        self._unread: Readback | None = None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Judge the step just taken."""
-        spread = float(outputs["spread"])
-        positive = float(outputs["positive_distance"])
-        nearest = float(outputs["nearest_negative_distance"])
+        """Judge the step just taken, or the one before it."""
+        figures = torch.stack([outputs[name].detach() for name in _FIGURES])
+        previous, self._unread = self._unread, Readback(figures, step=trainer.global_step - 1)
+        if not figures.is_cuda:
+            previous, self._unread = self._unread, None
+        if previous:
+            self._judge(previous)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Judge the last step of the round, before it is validated and saved."""
+        if self._unread:
+            self._judge(self._unread)
+            self._unread = None
+
+    def _judge(self, figures: Readback) -> None:
+        loss, spread, positive, nearest = figures.values()
+        if not math.isfinite(loss):
+            raise NeardupError(diverged(f"the loss became {loss}", figures.step))
         collapsed = spread < SPREAD and positive >= 0.5 * nearest  # both are 0 on one point
         self.collapsed_steps = self.collapsed_steps + 1 if collapsed else 0
         if self.patience and self.collapsed_steps >= self.patience:

@@ -10,8 +10,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from neardup.errors import NeardupError
-from neardup.training.collapse import diverged
 from neardup.training.config import OptimizerConfig
 from neardup.training.data.pairs import Pair
 from neardup.training.encoder import Encoder
@@ -71,8 +69,13 @@ class SiameseModule(LightningModule):
         if self.averaged:
             self.averaged.update_parameters(self.encoder)
 
-    def training_step(self, batch: Pair, batch_idx: int) -> dict[str, Tensor]:
-        """Both views in one pass, so that BatchNorm sees them together."""
+    def objective(self, batch: Pair) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """The loss. Both views go in one pass, so that BatchNorm sees them together.
+
+        Returns:
+            ``total`` and its parts, scalars; the (B, D) embeddings of all processes and their (B,)
+            sources.
+        """
         images = torch.cat([batch["anchor"], batch["positive"]])
         own = torch.as_tensor(batch["source"], device=images.device).repeat(2)
         embeddings, source = gather_batch(self.encoder(resized(images, self.image_size)), own)
@@ -82,15 +85,18 @@ class SiameseModule(LightningModule):
             distance = distillation(embeddings, targets)
             pairs = self.pair_weight * parts["total"] if self.pair_weight else 0.0
             parts |= {"distill": distance, "total": distance + pairs}
-        if not torch.isfinite(parts["total"]):
-            loss = f"the loss became {parts['total'].item()}"
-            raise NeardupError(diverged(loss, self.global_step))
+        return parts, embeddings, source
+
+    def training_step(self, batch: Pair, batch_idx: int) -> dict[str, Tensor]:
+        """One step, and its figures. Nothing here may wait for a GPU (see ``readback.py``)."""
+        parts, embeddings, source = self.objective(batch)
         self.log("train/loss", parts["total"].detach())
         for name in parts.keys() - {"total"}:
             self.log(f"train/loss_{name}", parts[name].detach())
         geometry = batch_geometry(embeddings.detach(), source)
         self.log_dict({f"train/{name}": value for name, value in geometry.items()})
-        self.log("train/lr", self.optimizers().param_groups[0]["lr"])  # type: ignore[union-attr]
+        rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
+        self.log("train/lr", torch.tensor(rate))
         return {"loss": parts["total"], **geometry}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -126,10 +132,15 @@ def batch_geometry(embeddings: Tensor, source: Tensor) -> dict[str, Tensor]:
     positive = same & ~torch.eye(len(source), dtype=torch.bool, device=same.device)
     nearest = distance.masked_fill(same, torch.inf).min(dim=1).values
     return {
-        "positive_distance": distance[positive].mean(),
+        "positive_distance": _mean_where(positive, distance),
         "nearest_negative_distance": nearest.mean(),
-        "spread": distance[~same].mean(),
+        "spread": _mean_where(~same, distance),
     }
+
+
+def _mean_where(mask: Tensor, values: Tensor) -> Tensor:
+    """``values[mask].mean()``, which would wait for a GPU to count the mask."""
+    return (values * mask).sum() / mask.sum()
 
 
 def _decay_groups(encoder: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from neardup.training.checkpoints import (
     last_checkpoint,
     load_checkpoint,
 )
-from neardup.training.collapse import CollapseAlarm
+from neardup.training.collapse import Alarm
 from neardup.training.config import TrainConfig
 from neardup.training.dashboard import Dashboard
 from neardup.training.data.sources import Sources, load_sources
@@ -85,7 +85,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
         config,
         [
             throughput,
-            CollapseAlarm(config.trainer.collapse_patience),
+            Alarm(config.trainer.collapse_patience),
             Validation(
                 sources.val,
                 config.data.size_at_inference,

@@ -4,6 +4,7 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from neardup.progress import progress
@@ -66,14 +67,19 @@ class Throughput(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count the step."""
-        float(outputs["loss"])  # a GPU's step is over only when its result is here
         now = time.perf_counter()
         self.seconds += now - self._last
         self.images += 2 * len(batch["anchor"]) * trainer.world_size
         self._last = now
         self._advance(1)
-        pl_module.log("speed/images_per_second", self.images_per_second)
-        pl_module.log("speed/data_wait_share", self.data_wait_share)
+        pl_module.log("speed/images_per_second", torch.tensor(self.images_per_second))
+        pl_module.log("speed/data_wait_share", torch.tensor(self.data_wait_share))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Wait for the steps that a GPU has still to take: the clock stops here."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)
+        self.seconds += time.perf_counter() - self._last
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the bar."""
