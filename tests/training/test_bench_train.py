@@ -1,0 +1,45 @@
+"""``scripts/bench_train.py`` on a few tiny steps."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tiny import REPOSITORY, TINY, environment
+
+LENGTH = ("trainer.max_steps", "trainer.val_every")
+
+
+def test_it_prints_each_speed_and_their_ratio(tmp_path: Path) -> None:
+    script = str(REPOSITORY / "scripts/bench_train.py")
+    keys = [override for override in TINY if not override.startswith(LENGTH)]
+    short = ["--rounds", "1", "--steps", "2", "--warmup", "1"]
+    done = subprocess.run(
+        [sys.executable, script, *short, *keys],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    about, *rounds = map(json.loads, done.stdout.splitlines())
+    assert (about["device"], about["image_size"], about["batch_size"]) == ("cpu", 32, 8)
+    found = {row["measured"]: row for row in rounds if "measured" in row}
+    for engine in ("fast", "albumentations"):
+        ratio = found[f"training / bare step, {engine}"]["median"]
+        training = found[f"training, {engine}, images/s"]["median"]
+        assert 0 < ratio < 1.5  # a stall may hit either
+        assert training > 0
+        assert found[f"loader on one core, {engine}, images/s"]["low"] > 0
+    assert not list(tmp_path.iterdir())  # nothing is left behind
+
+
+def test_a_wrong_key_is_refused(tmp_path: Path) -> None:
+    script = str(REPOSITORY / "scripts/bench_train.py")
+    done = subprocess.run(
+        [sys.executable, script, "augment.engine=slow"],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "augment.engine=slow" in done.stderr
