@@ -72,8 +72,9 @@ class Throughput(Callback):
         self.images += 2 * len(batch["anchor"]) * trainer.world_size
         self._last = now
         self._advance(1)
-        pl_module.log("speed/images_per_second", torch.tensor(self.images_per_second))
-        pl_module.log("speed/data_wait_share", torch.tensor(self.data_wait_share))
+        if trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            pl_module.log("speed/images_per_second", torch.tensor(self.images_per_second))
+            pl_module.log("speed/data_wait_share", torch.tensor(self.data_wait_share))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Wait for the steps that a GPU has still to take: the clock stops here."""
