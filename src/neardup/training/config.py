@@ -295,6 +295,7 @@ class ExportConfig:
     weights: bool = setting(
         True, "also write encoder.safetensors, to train on from; never with int8"
     )
+    whiten: bool = setting(False, "PCA-whiten the embeddings, fitted on the run's training images")
     licence: str = setting("", "of the encoder, to be kept in the bundle")
     note: str = setting("", "what else the bundle is to say of itself")
 

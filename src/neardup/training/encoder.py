@@ -75,6 +75,7 @@ class Encoder(nn.Module):
             ) from None
         self.pool = GeM(config.gem_power)
         self.project = nn.Linear(cast(int, self.backbone.head_hidden_size), config.embedding_size)
+        self.whiten: nn.Linear | None = None  # see whitening.py
         its_config = cast(dict[str, Any], self.backbone.pretrained_cfg)
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(its_config[name]).view(1, 3, 1, 1))
@@ -97,7 +98,10 @@ class Encoder(nn.Module):
         elif getattr(self.backbone, "output_fmt", None) == "NHWC":
             features = features.permute(0, 3, 1, 2)
         with torch.autocast(images.device.type, enabled=False):
-            return F.normalize(self.project(self.pool(features)), dim=1)
+            embeddings = F.normalize(self.project(self.pool(features)), dim=1)
+            if self.whiten is not None:
+                embeddings = F.normalize(self.whiten(embeddings), dim=1)
+            return embeddings
 
 
 def published_as(backbone: str) -> PretrainedCfg | None:

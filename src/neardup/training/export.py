@@ -25,6 +25,7 @@ from neardup.training.encoder import Encoder
 from neardup.training.half import halve_weights, store_fp16
 from neardup.training.quantize import quantize_int8
 from neardup.training.verdict import Images, Measured, measure
+from neardup.training.whitening import whiten
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ def export(config: ExportConfig) -> Bundle:
         out,
         quantize=config.quantize,
         weights=config.weights,
+        whitened=config.whiten,
         remarks={key: text for key, text in remarks.items() if text},
     )
     log.info("bundle: %s", bundle.directory)
@@ -62,6 +64,7 @@ def export_bundle(
     *,
     quantize: str = "none",
     weights: bool = True,
+    whitened: bool = False,
     remarks: Mapping[str, str] | None = None,
 ) -> Bundle:
     """Make a bundle from any checkpoint of ours; thresholds are measured on its validation split.
@@ -71,26 +74,31 @@ def export_bundle(
         out: the bundle's folder.
         quantize: ``none``, ``fp16`` or ``int8``.
         weights: also write ``encoder.safetensors``.
+        whitened: with a whitening layer, fitted on the training images.
         remarks: what else the bundle's provenance is to say.
 
     Raises:
         ConfigError: ``ckpt`` is not one.
         BundleError: the parity check failed.
-        NeardupError: int8 without the images to calibrate on, fp16 with weights beyond its range.
+        NeardupError: int8 or whitening without the images they are fitted on, fp16 with weights
+            beyond its range.
     """
     encoder, config, record = load_checkpoint(ckpt)
     sources = None
     try:
         sources = load_sources(config.data, max_zoom=config.augment.max_zoom)
     except NeardupError as error:
-        if quantize == "int8":
-            raise NeardupError(f"quantize=int8 needs the training images: {error}") from error
+        if quantize == "int8" or whitened:
+            key = "whiten=true" if whitened else "quantize=int8"
+            raise NeardupError(f"{key} needs the training images: {error}") from error
         log.warning(
             "no thresholds: the validation images are not to be had (%s);"
             " `python eval.py bundle=%s write_thresholds=true ...` measures them on others",
             error,
             out,
         )
+    if whitened and sources:
+        whiten(encoder, sources.train, config.data.size_at_inference)
     embed = TorchEmbedder(encoder, config.data.size_at_inference)
     measured = _measure(embed, sources) if sources else None
     bundle = write_bundle(
@@ -104,6 +112,7 @@ def export_bundle(
             **record["provenance"],
             "steps": record["steps"],
             "config": asdict(config),
+            "whitened": whitened,
             **(remarks or {}),
         },
         weights=weights and quantize != "int8",  # the float32 weights are in the checkpoint

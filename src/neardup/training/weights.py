@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from neardup.bundle import ENCODER_FILE, WEIGHTS_FILE
 from neardup.errors import ConfigError
@@ -75,6 +75,8 @@ def load_state(encoder: Encoder, state: Mapping[str, Tensor], path: Path) -> Non
         kept = {k: v for k, v in state.items() if k.split(".")[0] not in heads}
         state = {f"backbone.{k}": v for k, v in kept.items()}
         state |= {k: v for k, v in encoder.state_dict().items() if k.startswith("project.")}
+    if "whiten.weight" in state:
+        encoder.whiten = nn.Linear(*state["whiten.weight"].shape)  # it is square
     own = encoder.state_dict()
     state = {"mean": own["mean"], "std": own["std"], **state}
     problems = [
