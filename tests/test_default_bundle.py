@@ -71,7 +71,6 @@ def test_a_copy_of_neardup_without_it_says_what_to_do(tmp_path, monkeypatch, pho
     assert error.count("\n") == 1
 
 
-@pytest.mark.skipif(not DEFAULT_BUNDLE.is_dir(), reason="this checkout has no default bundle yet")
 class TestTheOneInThePackage:
     def test_is_small_and_whole(self):
         assert {path.name for path in DEFAULT_BUNDLE.iterdir()} == {"bundle.json", "encoder.onnx"}
