@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pytorch_lightning import Trainer
 from test_resume import assert_same_run, crash_at, go_on
 from tiny import run_in, tiny_config, tiny_data
 from torch import Tensor
@@ -52,13 +53,15 @@ def teacher(tiny_run: Path) -> Teacher:
 
 @pytest.fixture
 def step(teacher: Teacher, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """One training step of a student with the teacher's own weights, without a trainer."""
+    """One training step of a student with the teacher's own weights, outside a run."""
+    trainer = Trainer(accelerator="cpu", logger=False, log_every_n_steps=1)
 
     def step(pair_weight: float) -> tuple[Any, dict[str, Tensor]]:
         config = config_of(Path("run"), Path("teacher"), pair_weight)
         student = Encoder(config.encoder)
         student.load_state_dict(teacher.encoder.state_dict())
         module = build_module(config, student, {}, teacher).eval()
+        module.trainer = trainer
         parts: dict[str, Tensor] = {}
         monkeypatch.setattr(module, "log", parts.__setitem__)
         monkeypatch.setattr(module, "log_dict", parts.update)
