@@ -52,19 +52,29 @@ def naive_contrastive(e: Tensor, source: Tensor, margin: float, positive_margin:
 
 
 def naive_ntxent(
-    e: Tensor, source: Tensor, others: Tensor, others_source: Tensor, temperature: float
+    e: Tensor,
+    source: Tensor,
+    others: Tensor,
+    others_source: Tensor,
+    temperature: float,
+    *,
+    pooled: bool = False,
 ) -> float:
     """Rows ``e`` against ``others``, whose last rows are ``e`` itself."""
     shift, costs = len(others) - len(e), []
+    pushes = [
+        sum(
+            math.exp(float(row @ others[k]) / temperature)
+            for k in range(len(others))
+            if others_source[k] != its_source
+        )
+        for row, its_source in zip(e, source, strict=True)
+    ]
     for i, j in product(range(len(e)), range(len(others))):
         if source[i] != others_source[j] or j == i + shift:
             continue
         pull = math.exp(float(e[i] @ others[j]) / temperature)
-        push = sum(
-            math.exp(float(e[i] @ others[k]) / temperature)
-            for k in range(len(others))
-            if others_source[k] != source[i]
-        )
+        push = sum(pushes) / len(pushes) if pooled else pushes[i]
         costs.append(-math.log(pull / (pull + push)))
     return sum(costs) / len(costs)
 
@@ -114,10 +124,12 @@ def test_triplet_batch_hard(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("temperature", [0.05, 0.5])
-def test_ntxent(temperature: float, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("pooled", [False, True])
+def test_ntxent(pooled: bool, temperature: float, dtype: torch.dtype) -> None:
     e = on_sphere(len(SOURCE), dtype)
-    expected = naive_ntxent(e, SOURCE, e, SOURCE, temperature)
-    assert pair_term(NTXentConfig(temperature=temperature), e) == pytest.approx(expected, rel=1e-4)
+    expected = naive_ntxent(e, SOURCE, e, SOURCE, temperature, pooled=pooled)
+    config = NTXentConfig(temperature=temperature, pooled=pooled)
+    assert pair_term(config, e) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -151,6 +163,7 @@ CONFIGS = {
     "semi_hard": TripletConfig(miner="semi_hard"),
     "batch_hard": TripletConfig(miner="batch_hard"),
     "ntxent": NTXentConfig(),
+    "ntxent, pooled": NTXentConfig(pooled=True),
     "ntxent, spread": NTXentConfig(koleo_weight=1.0),
     "ntxent, memory": NTXentConfig(memory_size=16),
     "triplet, memory": TripletConfig(memory_size=16),
@@ -181,7 +194,7 @@ def test_identical_views_have_a_finite_gradient(name: str) -> None:
     assert torch.isfinite(e.grad).all()
 
 
-@pytest.mark.parametrize("name", ["contrastive", "all", "batch_hard", "ntxent"])
+@pytest.mark.parametrize("name", ["contrastive", "all", "batch_hard", "ntxent", "ntxent, pooled"])
 def test_a_closer_positive_never_costs_more(name: str) -> None:
     """The positive turns towards the anchor in a plane at right angles to the negatives."""
     costs = []

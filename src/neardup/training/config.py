@@ -204,6 +204,9 @@ class NTXentConfig(LossConfig):
 
     name: str = setting("ntxent", "which loss", choices=("ntxent",))
     temperature: float = setting(0.05, "softness of the softmax over similarities", low=0.001)
+    pooled: bool = setting(
+        False, "compare each positive with the negatives of all anchors, not with its own alone"
+    )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,6 +4,7 @@ All take ``embeddings`` (B, D) of unit norm and ``source`` (B,) int64: two rows 
 when their sources are equal and a negative pair otherwise.
 """
 
+import math
 from typing import Any, cast
 
 import torch
@@ -32,11 +33,15 @@ class NTXentLoss(losses.GenericPairLoss):  # type: ignore[misc]
 
     Sohn 2016; Chen et al. 2020, eq. 1, averaged over all ordered positive pairs. The library's own
     compares each positive pair with each negative pair, which takes B^3 memory; this takes B^2.
+
+    With ``pooled``, the sum is the mean over all anchors of the batch of each one's own: every
+    positive is compared with the same negatives, as one threshold for all pictures compares them.
     """
 
-    def __init__(self, temperature: float) -> None:
+    def __init__(self, temperature: float, *, pooled: bool = False) -> None:
         super().__init__(mat_based_loss=True)
         self.temperature = temperature
+        self.pooled = pooled
 
     def get_default_distance(self) -> distances.BaseDistance:
         """Similarity, larger is closer."""
@@ -50,6 +55,8 @@ class NTXentLoss(losses.GenericPairLoss):  # type: ignore[misc]
         logits = mat / self.temperature
         lowest = torch.finfo(logits.dtype).min
         negatives = logits.masked_fill(neg_mask == 0, lowest).logsumexp(dim=1)
+        if self.pooled:
+            negatives = (negatives.logsumexp(dim=0) - math.log(len(negatives))).expand_as(negatives)
         costs = nn.functional.softplus(negatives[anchor] - logits[anchor, positive])
         return {
             "loss": {
@@ -152,6 +159,6 @@ def _pair_loss_and_miner(config: LossConfig) -> tuple[nn.Module, nn.Module | Non
             miner = {"semi_hard": semi_hard, "batch_hard": batch_hard, "all": None}[config.miner]
             return losses.TripletMarginLoss(margin=config.margin, distance=l2), miner
         case NTXentConfig():
-            return NTXentLoss(config.temperature), None
+            return NTXentLoss(config.temperature, pooled=config.pooled), None
         case _:
             raise TypeError(f"no loss for {type(config).__name__}")
