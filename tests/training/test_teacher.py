@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from pytorch_lightning import Trainer
 from test_resume import assert_same_run, crash_at, go_on
 from tiny import run_in, tiny_config, tiny_data
@@ -24,7 +23,7 @@ from neardup.training.build import build_module
 from neardup.training.config import DistillConfig, TrainConfig
 from neardup.training.data.procedural import generate
 from neardup.training.encoder import Encoder
-from neardup.training.teacher import Teacher, distillation, load_teacher, resized
+from neardup.training.teacher import Teacher, distillation, load_teacher
 
 SIZE, STEPS = 16, 30
 
@@ -97,18 +96,6 @@ def test_the_loss_is_the_mean_of_squared_distances() -> None:
     assert float(distillation(own, its)) == pytest.approx(expected, rel=1e-5)
     cosine = (own * its).sum(dim=1).mean()
     assert float(distillation(own, its)) == pytest.approx(2 - 2 * float(cosine), rel=1e-5)
-
-
-@pytest.mark.parametrize(("side", "size"), [(64, 40), (40, 64), (64, 16)])
-def test_views_are_resized_as_pictures_are(side: int, size: int) -> None:
-    pictures = views(3, side)
-    found = resized(pictures, size).numpy().astype(int)
-    expected = [
-        np.asarray(Image.fromarray(p).resize((size, size), Image.Resampling.BILINEAR))
-        for p in pictures.numpy()
-    ]
-    assert np.abs(found - np.stack(expected)).max() <= 1
-    assert resized(pictures, side) is pictures
 
 
 def test_a_run_folder_a_checkpoint_and_a_bundle_are_one_teacher(

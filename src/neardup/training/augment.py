@@ -13,12 +13,13 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else the import asks t
 import albumentations as A
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from neardup.evaluation.edits import Edit, apply_edit
-from neardup.preprocess import to_input
 from neardup.training import fast_changes
 from neardup.training.config import AugmentConfig
+from neardup.training.squash import squash
 
 Image = NDArray[np.uint8]
 Change = Callable[[Image, np.random.Generator], Image]
@@ -54,12 +55,12 @@ class ViewMaker:
         """
         rng = np.random.default_rng(key)
         if rng.random() < self.config.identity_share:
-            return to_input(image, self.image_size)
+            return _to_input(image, self.image_size)
         if min(image.shape[:2]) > 1:  # nothing is left of a line that is turned and cropped
             image = _change(image, self._shape, rng)
-        image = to_input(self._crop(image, rng), self.image_size)
+        image = _to_input(self._crop(image, rng), self.image_size)
         for edit in self._additions(rng):
-            image = to_input(apply_edit(image, edit, rng), self.image_size)
+            image = _to_input(apply_edit(image, edit, rng), self.image_size)
         return np.ascontiguousarray(_change(image, self._pixels, rng))
 
     def _crop(self, image: Image, rng: np.random.Generator) -> Image:
@@ -85,6 +86,11 @@ class ViewMaker:
         if rng.random() < config.caption_probability:
             additions.append(Edit("caption", rng.uniform(0.08, 0.25)))
         return additions
+
+
+def _to_input(image: Image, size: int) -> Image:
+    writable = torch.from_numpy(image.copy())  # torch warns of memory that is read only
+    return np.ascontiguousarray(squash(writable[None], size)[0].numpy())
 
 
 def _change(image: Image, changes: Changes, rng: np.random.Generator) -> Image:

@@ -16,7 +16,8 @@ from neardup.training.encoder import Encoder
 from neardup.training.gather import gather_batch
 from neardup.training.losses import Loss
 from neardup.training.schedule import warmup_cosine
-from neardup.training.teacher import Teacher, distillation, resized
+from neardup.training.squash import squash
+from neardup.training.teacher import Teacher, distillation
 
 
 class SiameseModule(LightningModule):
@@ -78,7 +79,7 @@ class SiameseModule(LightningModule):
         """
         images = torch.cat([batch["anchor"], batch["positive"]])
         own = torch.as_tensor(batch["source"], device=images.device).repeat(2)
-        embeddings, source = gather_batch(self.encoder(resized(images, self.image_size)), own)
+        embeddings, source = gather_batch(self.encoder(squash(images, self.image_size)), own)
         parts = self.loss(embeddings, source)
         if self.teacher:
             targets, _ = gather_batch(self.teacher(images), own)

@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from neardup.bundle import DESCRIPTION_FILE, WEIGHTS_FILE, Bundle
 from neardup.errors import BundleError, ConfigError
@@ -21,6 +20,7 @@ from neardup.training.checkpoints import best_checkpoint, load_checkpoint
 from neardup.training.config import DistillConfig, TrainConfig
 from neardup.training.encoder import Encoder
 from neardup.training.schema import from_plain
+from neardup.training.squash import squash
 from neardup.training.weights import load_weights
 
 
@@ -65,7 +65,7 @@ class Teacher:
         if self.encoder.mean.device != views.device:
             self.encoder.to(views.device)
         with torch.no_grad():
-            return cast(Tensor, self.encoder(resized(views, self.image_size)))
+            return cast(Tensor, self.encoder(squash(views, self.image_size)))
 
     def require(self, recorded: Mapping[str, Any] | None) -> None:
         """Make sure that a run which goes on has the teacher it began with.
@@ -135,20 +135,3 @@ def distillation(embeddings: Tensor, targets: Tensor) -> Tensor:
         targets: (B, D) of unit norm, the teacher's, of the same views.
     """
     return (embeddings.float() - targets.float()).square().sum(dim=1).mean()
-
-
-def resized(views: Tensor, size: int) -> Tensor:
-    """Squash pictures to ``size``, as :func:`neardup.preprocess.to_input` does, where they are.
-
-    Args:
-        views: (B, S, S, 3) uint8 RGB.
-        size: pixels.
-
-    Returns:
-        (B, size, size, 3) uint8; the argument itself where that is its size.
-    """
-    if views.shape[1] == size:
-        return views
-    pixels = views.permute(0, 3, 1, 2).float()
-    pixels = F.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True)
-    return pixels.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
