@@ -1,4 +1,4 @@
-"""Squash pictures to the encoder's square with torch, several times faster than Pillow does."""
+"""Squash pictures to the encoder's square with torch, on any device and faster than Pillow does."""
 
 import torch
 from torch import Tensor
