@@ -36,7 +36,7 @@ class NTXentLoss(losses.GenericPairLoss):  # type: ignore[misc]
 
     With ``pooled``, the sum is the mean over all anchors of the batch of each one's own: every
     positive is compared with the same negatives, as one threshold for all pictures compares them.
-    (Song et al. 2016, eq. 4, lifted structure, goes half the way: it adds the positive's negatives.)
+    Song et al. 2016, eq. 4 (lifted structure), goes half the way: it adds the positive's negatives.
     """
 
     def __init__(self, temperature: float, *, pooled: bool = False) -> None:
