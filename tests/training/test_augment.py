@@ -4,13 +4,14 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+import torch
 
 from neardup.evaluation.edits import Edit
-from neardup.preprocess import to_input
 from neardup.training import augment
 from neardup.training.augment import ViewMaker
 from neardup.training.config import AugmentConfig
 from neardup.training.data.procedural import generate
+from neardup.training.squash import squash
 
 SIZE = 48
 OFF = AugmentConfig(
@@ -31,10 +32,9 @@ def views(config: AugmentConfig, image: np.ndarray, count: int = 60) -> list[np.
     return [make_view(image, (0, key)) for key in range(count)]
 
 
-def is_what_inference_sees(view: np.ndarray, picture: np.ndarray) -> bool:
-    """To within one level: Pillow and torch round differently."""
-    difference = np.abs(view.astype(int) - to_input(picture, SIZE))
-    return difference.max() <= 1 and difference.mean() < 0.3
+def squashed(picture: np.ndarray) -> np.ndarray:
+    """As inference sees it, to within a level: see ``test_squash.py``."""
+    return squash(torch.from_numpy(picture)[None], SIZE)[0].numpy()
 
 
 def flat(value: int | tuple[int, int, int], side: int = SIZE) -> np.ndarray:
@@ -59,20 +59,22 @@ def test_a_view_is_a_small_square(config: AugmentConfig, shape: tuple[int, int])
 
 def test_nothing_on_means_nothing_done(picture: np.ndarray) -> None:
     for view in views(OFF, picture, 5):
-        assert is_what_inference_sees(view, picture)
+        np.testing.assert_array_equal(view, squashed(picture))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_the_share_of_identity_views(share: float, picture: np.ndarray) -> None:
     config = AugmentConfig(identity_share=share, colour_probability=1.0)
-    found = [is_what_inference_sees(view, picture) for view in views(config, picture, 300)]
+    untouched = squashed(picture)
+    found = [np.array_equal(view, untouched) for view in views(config, picture, 300)]
     assert np.mean(found) == pytest.approx(share, abs=0.09)
 
 
 @pytest.mark.parametrize("name", PROBABILITIES)
 def test_every_change_happens_when_it_is_asked_for(name: str, picture: np.ndarray) -> None:
+    untouched = squashed(picture)
     changed = [
-        not is_what_inference_sees(view, picture)
+        not np.array_equal(view, untouched)
         for view in views(replace(OFF, **{name: 1.0}), picture, 30)
     ]
     assert np.mean(changed) > 0.8

@@ -21,9 +21,8 @@ def squash(pictures: Tensor, size: int) -> Tensor:
     if pictures.shape[1:3] == (size, size):
         return pictures
     pixels = pictures.permute(0, 3, 1, 2)
-    if pixels.device.type != "cpu":  # elsewhere torch antialiases floating point only
-        pixels = pixels.float()
+    on_cpu = pixels.device.type == "cpu"  # elsewhere torch antialiases floating point only
+    pixels = pixels if on_cpu else pixels.float()
     pixels = F.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True)
-    if pixels.is_floating_point():
-        pixels = pixels.round().clamp(0, 255).to(torch.uint8)
+    pixels = pixels if on_cpu else pixels.round().clamp(0, 255).to(torch.uint8)
     return pixels.permute(0, 2, 3, 1)
