@@ -1,12 +1,12 @@
 """From a source image to one random view of it. The only file that knows albumentations.
 
-The order is that of a picture's life: it is turned, mirrored, cropped and resized, gets a border or
-caption, its light and colour change, something is pasted on it, it is blurred and compressed, and
-noise comes last.
+The order is that of a picture's life: it is turned, seen from an angle, mirrored, cropped and
+resized, gets a border or caption, is shown on a screen or on another picture, its light and colour
+change, something is pasted on it, it shrinks, is blurred and compressed, and noise comes last.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else the import asks the network
 
@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neardup.evaluation.edits import Edit, apply_edit
 from neardup.training import fast_changes
 from neardup.training.config import AugmentConfig
 from neardup.training.squash import squash
+from neardup.training.surroundings import caption, collage, screenshot
 
 Image = NDArray[np.uint8]
 Change = Callable[[Image, np.random.Generator], Image]
@@ -35,32 +35,43 @@ class ViewMaker:
     Args:
         config: probabilities and strengths.
         image_size: side S of the views, in pixels.
+        others: pictures that a view may be laid on, each (H, W, 3) uint8 RGB; without any, a
+            view that was to lie on another picture does not.
     """
 
-    def __init__(self, config: AugmentConfig, image_size: int) -> None:
+    def __init__(
+        self, config: AugmentConfig, image_size: int, others: Sequence[Image] = ()
+    ) -> None:
         self.config = config
         self.image_size = image_size
+        self.others = others
         self._shape = _shape_changes(config)
+        self._frame = _frame_changes(config)
         self._pixels = _pixel_changes(config, image_size)
 
-    def __call__(self, image: Image, key: tuple[int, ...]) -> Image:
+    def __call__(self, image: Image, key: tuple[int, ...], *, anchor: bool = False) -> Image:
         """Make the view that belongs to ``key``.
 
         Args:
             image: (H, W, 3) uint8 RGB, any size.
             key: non-negative integers, e.g. (seed, epoch, index, which view).
+            anchor: the share of untouched views is that of anchors.
 
         Returns:
             (S, S, 3) uint8 RGB.
         """
+        config = self.config
         rng = np.random.default_rng(key)
-        if rng.random() < self.config.identity_share:
+        if rng.random() < (config.anchor_identity_share if anchor else config.identity_share):
             return _to_input(image, self.image_size)
         if min(image.shape[:2]) > 1:  # nothing is left of a line that is turned and cropped
             image = _change(image, self._shape, rng)
         image = _to_input(self._crop(image, rng), self.image_size)
-        for edit in self._additions(rng):
-            image = _to_input(apply_edit(image, edit, rng), self.image_size)
+        image = _change(image, self._frame, rng)
+        if rng.random() < config.collage_probability and len(self.others):
+            other = self.others[int(rng.integers(len(self.others)))]
+            image = collage(image, other, config.collage, rng)
+        image = _to_input(image, self.image_size)
         return np.ascontiguousarray(_change(image, self._pixels, rng))
 
     def _crop(self, image: Image, rng: np.random.Generator) -> Image:
@@ -77,15 +88,6 @@ class ViewMaker:
         top = rng.integers(height - crop_height + 1)
         left = rng.integers(width - crop_width + 1)
         return image[top : top + crop_height, left : left + crop_width]
-
-    def _additions(self, rng: np.random.Generator) -> list[Edit]:
-        config = self.config
-        additions = []
-        if rng.random() < config.border_probability:
-            additions.append(Edit("border", rng.uniform(0.0, config.border)))
-        if rng.random() < config.caption_probability:
-            additions.append(Edit("caption", rng.uniform(0.08, 0.25)))
-        return additions
 
 
 def _to_input(image: Image, size: int) -> Image:
@@ -113,13 +115,33 @@ class _Albumentation:
 
 
 def _shape_changes(config: AugmentConfig) -> Changes:
-    corners = [
-        A.Rotate(config.rotation, border_mode=cv2.BORDER_CONSTANT, fill=fill) for fill in (0, 255)
+    fills = (0, 255)
+    turned = [
+        A.Rotate(config.rotation, border_mode=cv2.BORDER_CONSTANT, fill=fill) for fill in fills
     ]
-    corners.append(A.Rotate(config.rotation, crop_border=True))
+    turned.append(A.Rotate(config.rotation, crop_border=True))
+    corners = (0.0, config.perspective)
+    seen = [A.Perspective(corners, fit_output=True, fill=fill) for fill in fills]
+    seen.append(A.Perspective(corners))  # cut to what is picture
     return [
-        (config.rotation_probability, _Albumentation(A.OneOf(corners, p=1.0))),
+        (config.rotation_probability, _Albumentation(A.OneOf(turned, p=1.0))),
+        (config.perspective_probability, _Albumentation(A.OneOf(seen, p=1.0))),
         (config.mirror_probability, _Albumentation(A.HorizontalFlip(p=1.0))),
+        (config.flip_probability, _Albumentation(A.VerticalFlip(p=1.0))),
+        (config.quarter_turn_probability, _Albumentation(A.RandomRotate90(p=1.0))),
+    ]
+
+
+def _frame_changes(config: AugmentConfig) -> Changes:
+    borders = [
+        A.CropAndPad(percent=(0.0, config.border), sample_independently=False, keep_size=False,
+                     fill=fill)
+        for fill in (0, 128, 255)
+    ]  # fmt: skip
+    return [
+        (config.border_probability, _Albumentation(A.OneOf(borders, p=1.0))),
+        (config.caption_probability, caption),
+        (config.screenshot_probability, screenshot),
     ]
 
 
@@ -137,13 +159,26 @@ def _pixel_changes(config: AugmentConfig, image_size: int) -> Changes:
     )
     blur = A.GaussianBlur(blur_limit=0, sigma_limit=(0.3, 0.3 + config.blur * image_size), p=1.0)
     jpeg = A.ImageCompression(quality_range=(config.jpeg_quality, 95), p=1.0)
+    filters = [
+        A.ToSepia(p=1.0),
+        A.Posterize(num_bits=(2, 4), p=1.0),
+        A.Solarize(threshold_range=(0.5, 0.9), p=1.0),
+        A.Equalize(p=1.0),
+    ]
+    thumbnail = A.Downscale(
+        scale_range=(config.thumbnail, 0.5),
+        interpolation_pair={"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR},
+        p=1.0,
+    )
     colour, salt_pepper, gaussian = _slow_changes(config)
     return [
         (config.exposure_probability, _Albumentation(A.OneOf(exposure, p=1.0))),
         (config.gamma_probability, _Albumentation(A.OneOf(gamma, p=1.0))),
         (config.colour_probability, colour),
         (config.grayscale_probability, _Albumentation(A.ToGray(p=1.0))),
+        (config.filter_probability, _Albumentation(A.OneOf(filters, p=1.0))),
         (config.overlay_probability, _Albumentation(overlay)),
+        (config.thumbnail_probability, _Albumentation(thumbnail)),
         (config.blur_probability, _Albumentation(blur)),
         (config.jpeg_probability, _Albumentation(jpeg)),
         (config.salt_pepper_probability, salt_pepper),

@@ -55,7 +55,7 @@ def build_data(config: TrainConfig, sources: Sources, *, view_size: int) -> Pair
     return PairDataModule(
         config.data,
         sources.train,
-        ViewMaker(config.augment, view_size),
+        ViewMaker(config.augment, view_size, others=sources.train),
         seed=config.seed,
         steps_per_round=config.trainer.val_every,
         max_steps=config.trainer.max_steps,

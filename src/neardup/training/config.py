@@ -104,7 +104,13 @@ class AugmentConfig:
         " distribution",
         choices=("fast", "albumentations"),
     )
-    identity_share: float = setting(0.1, "share of views left untouched", low=0.0, high=1.0)
+    identity_share: float = setting(0.1, "share of positives left untouched", low=0.0, high=1.0)
+    anchor_identity_share: float = setting(
+        0.1,
+        "share of anchors left untouched: the other view is then compared with its original",
+        low=0.0,
+        high=1.0,
+    )
     exposure_probability: float = setting(0.0, "of another exposure", low=0.0, high=1.0)
     exposure: float = setting(3.0, "most by which it differs", unit="stops", low=0.0, high=10.0)
     gamma_probability: float = setting(0.0, "of another tone curve", low=0.0, high=1.0)
@@ -133,14 +139,44 @@ class AugmentConfig:
         0.02, "largest standard deviation, as a share of the image side", low=0.0, high=0.2
     )
     grayscale_probability: float = setting(0.0, "of losing all colour", low=0.0, high=1.0)
-    rotation_probability: float = setting(0.0, "of a small rotation", low=0.0, high=1.0)
+    filter_probability: float = setting(
+        0.0, "of a filter: sepia, few tones, solarised, equalised", low=0.0, high=1.0
+    )
+    thumbnail_probability: float = setting(
+        0.0, "of having been a thumbnail, enlarged again", low=0.0, high=1.0
+    )
+    thumbnail: float = setting(
+        0.25, "smallest thumbnail, its side as a share of the view's", low=0.02, high=0.5
+    )
+    rotation_probability: float = setting(
+        0.0, "of a rotation, with or without borders", low=0.0, high=1.0
+    )
     rotation: float = setting(15.0, "largest rotation", unit="degrees", low=0.0, high=180.0)
     mirror_probability: float = setting(0.0, "of a left-right mirror image", low=0.0, high=1.0)
+    flip_probability: float = setting(0.0, "of standing on its head", low=0.0, high=1.0)
+    quarter_turn_probability: float = setting(
+        0.0, "of up to three turns by 90 degrees", low=0.0, high=1.0
+    )
+    perspective_probability: float = setting(0.0, "of being seen from an angle", low=0.0, high=1.0)
+    perspective: float = setting(
+        0.12, "farthest that a corner moves, as a share of the side", low=0.01, high=0.4
+    )
     aspect_probability: float = setting(0.0, "of a changed aspect ratio", low=0.0, high=1.0)
     aspect: float = setting(1.5, "largest factor on width over height", low=1.0, high=4.0)
     border_probability: float = setting(0.0, "of a plain border", low=0.0, high=1.0)
     border: float = setting(0.15, "widest border, as a share of the side", low=0.0, high=0.45)
-    caption_probability: float = setting(0.0, "of a band with text", low=0.0, high=1.0)
+    caption_probability: float = setting(
+        0.0, "of a band with text, above or below", low=0.0, high=1.0
+    )
+    screenshot_probability: float = setting(
+        0.0, "of being shown in a window with bars and text", low=0.0, high=1.0
+    )
+    collage_probability: float = setting(
+        0.0, "of lying on another picture of the training set", low=0.0, high=1.0
+    )
+    collage: float = setting(
+        0.25, "smallest share of the other picture's area that it then covers", low=0.05, high=1.0
+    )
     overlay_probability: float = setting(0.0, "of one or two pasted rectangles", low=0.0, high=1.0)
 
 

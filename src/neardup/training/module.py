@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from neardup.training.config import OptimizerConfig
 from neardup.training.data.pairs import Pair
+from neardup.training.depthwise import FastDepthwise
 from neardup.training.encoder import Encoder
 from neardup.training.gather import gather_batch
 from neardup.training.losses import Loss
@@ -79,7 +80,9 @@ class SiameseModule(LightningModule):
         """
         images = torch.cat([batch["anchor"], batch["positive"]])
         own = torch.as_tensor(batch["source"], device=images.device).repeat(2)
-        embeddings, source = gather_batch(self.encoder(squash(images, self.image_size)), own)
+        with FastDepthwise():
+            embedded = self.encoder(squash(images, self.image_size))
+        embeddings, source = gather_batch(embedded, own)
         parts = self.loss(embeddings, source)
         if self.teacher:
             targets, _ = gather_batch(self.teacher(images), own)

