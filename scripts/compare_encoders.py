@@ -1,48 +1,154 @@
-"""Print encoders and perceptual hashes beside one another: one Markdown row for each.
+"""Print encoders and perceptual hashes beside one another: Markdown, one row for each.
 
-    python scripts/compare_encoders.py PHOTOS BUNDLE [BUNDLE ...] [--hashes phash dhash pdq]
+    python scripts/compare_encoders.py PHOTOS BUNDLE [BUNDLE ...] [--onnx FILE:SIZE[:LAYOUT] ...]
+        [--hashes phash dhash pdq] [--queries 300] [--images 2000] [--edits]
 
-Recall of the mission's and of the strong edits, as ``eval.py`` measures it: one threshold for both,
-chosen for the wanted precision on one half of the photos and applied to the other, whose precision
-is shown. "images/s" is from decoded photos of at most 256 pixels to vectors; all methods take turns
-in each round, and the median counts.
+Of --queries photos every edit is made; all --images photos are references. Recall is measured as
+``eval.py`` does: a threshold is chosen for the wanted precision on one half of the photos and
+applied to the other, whose precision is shown: one threshold for the mission's and the strong
+edits, another for the hard ones. "at its own" is the test half at the default threshold of the
+bundle. Encoders of other projects are ONNX files: the side of the square they see and, if it is not
+nhwc-uint8, their layout (see ``neardup.evaluation.method.LAYOUTS``); what they give is scaled to
+unit length. "images/s" is from decoded photos of at most 256 pixels to vectors; all methods take
+turns in each round, and the median counts. --edits adds a table of the recall of every edit.
 """
 
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neardup.bundle import Bundle
 from neardup.errors import ConfigError
 from neardup.evaluation.config import HASHES
-from neardup.evaluation.edits import MISSION, STRONG
+from neardup.evaluation.edits import HARD, MISSION, STRONG, Edit
 from neardup.evaluation.measure import by_family, can_halve, measure, tested
-from neardup.evaluation.method import Method, encoder, perceptual_hash
+from neardup.evaluation.method import LAYOUTS, Method, encoder, foreign_encoder, perceptual_hash
 from neardup.evaluation.metrics import recall_at_precision
-from neardup.evaluation.plan import Encoded, Plan, encode, vectors_of
+from neardup.evaluation.plan import Encoded, Files, Plan, encode
 from neardup.evaluation.protocol_pairs import folder_pictures, plan_pairs
-from neardup.evaluation.task import split_sources
+from neardup.evaluation.task import Task, split_sources
 from neardup.hydra_config import exit_on_error
 
 SIDE, BATCH, SEED = 256, 32, 0
 TIMED_IMAGES, TIMED_ROUNDS = 64, 5
-COLUMNS = ("method", "pixels", "MB", "images/s", "recall mission", "recall strong", "precision")
+COPIES = MISSION + STRONG
+COLUMNS = (
+    "method", "pixels", "MB", "images/s", "mission", "zoom 1.5x", "strong", "zoom 2.5x",
+    "precision", "hard", "precision", "at its own: mission", "zoom 1.5x", "precision",
+)  # fmt: skip
 
 
-def recalls(plan: Plan, encoded: Encoded, method: Method, target: float) -> list[float]:
-    """Of the mission's edits and of the strong ones, and the precision over both."""
-    task = plan.make_task(encoded.kept)
-    vectors = vectors_of(plan, encoded, method.name)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contestant:
+    """A method and what is known of it; pixels and MB are empty for a hash."""
+
+    method: Method
+    pixels: str = ""
+    megabytes: str = ""
+    own_threshold: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """Recall of each edit on the test half, and the precision over all of a set."""
+
+    recall: dict[str, float] = field(default_factory=dict)
+    precision: float = 1.0
+
+    def mean(self, edits: Sequence[Edit]) -> float:
+        """Mean recall; edits that no test photo has are left out."""
+        return float(np.mean([self.recall[e.name] for e in edits if e.name in self.recall]))
+
+
+def contestants(options: argparse.Namespace) -> list[Contestant]:
+    """The bundles, then the ONNX files, then the hashes."""
+    found = []
+    for name in options.bundles:
+        bundle = Bundle.load(name)
+        size = bundle.encoder_path.stat().st_size / 1e6
+        point = bundle.operating_points.get(bundle.default_at)
+        found.append(
+            Contestant(
+                method=encoder(name, bundle, threads=options.threads),
+                pixels=str(bundle.image_size),
+                megabytes=f"{size:.1f}",
+                own_threshold=point.threshold if point else None,
+            )
+        )
+    for text in options.onnx:
+        path, size, layout = onnx_file(text)
+        method = foreign_encoder(path.stem, path, size, layout=layout, threads=options.threads)
+        megabytes = f"{path.stat().st_size / 1e6:.1f}"
+        found.append(Contestant(method=method, pixels=str(size), megabytes=megabytes))
+    return [*found, *(Contestant(method=perceptual_hash(name)) for name in options.hashes)]
+
+
+def onnx_file(text: str) -> tuple[Path, int, str]:
+    """``FILE:SIZE[:LAYOUT]`` in its parts.
+
+    Raises:
+        ConfigError: it is not of that form, or there is no such file.
+    """
+    path, *rest = text.split(":")
+    layout = rest[1] if len(rest) == 2 else "nhwc-uint8"
+    if not 1 <= len(rest) <= 2 or not rest[0].isdigit() or layout not in LAYOUTS:
+        raise ConfigError(f"--onnx {text}: not FILE:SIZE[:LAYOUT] with {', '.join(LAYOUTS)}")
+    if not Path(path).is_file():
+        raise ConfigError(f"--onnx {text}: {path} is not a file")
+    return Path(path), int(rest[0]), layout
+
+
+def split_pictures(pictures: Files, queries: int) -> tuple[Files, Files]:
+    """Those that edits are made of, evenly spread over all, and the rest."""
+    count = len(pictures.names)
+    chosen = set(np.linspace(0, count - 1, min(queries, count)).round().astype(int).tolist())
+    parts = ([], [])
+    for place, name in enumerate(pictures.names):
+        parts[place not in chosen].append(name)
+    return Files(pictures.root, parts[0], SIDE), Files(pictures.root, parts[1], SIDE)
+
+
+def with_references(task: Task, names: Sequence[str]) -> Task:
+    """The task with further pictures among its references, copies of nothing."""
+    first = len(task.reference_names)
+    return replace(
+        task,
+        reference_names=(*task.reference_names, *names),
+        reference_source=np.arange(first + len(names), dtype=np.int64),
+        reference_class=np.append(task.reference_class, np.full(len(names), -1)),
+    )
+
+
+def find(
+    plan: Plan,
+    encoded: Encoded,
+    others: NDArray[np.float32],
+    method: Method,
+    edits: Sequence[Edit],
+    *,
+    precision: float | None = None,
+    threshold: float | None = None,
+) -> Found:
+    """Recall of ``edits`` at a threshold, or at the one chosen for ``precision``."""
+    places = [plan.edits.index(edit) for edit in edits]
+    part = plan_pairs(plan.pictures, tuple(edits), where="", seed=SEED).make_task(encoded.kept)
+    task = with_references(part, [f"reference {n}" for n in range(len(others))])
+    queries = encoded.edited[method.name][:, places].reshape(len(part.query_names), -1)
+    references = np.concatenate([encoded.original[method.name], others])
     halves = split_sources(task, seed=SEED) if can_halve(task) else None
-    measured = measure(method, task, *vectors, halves)
-    chosen = recall_at_precision(measured.choice.sweep, target)
-    found = [row.recall for row in by_family(measured, *vectors, chosen.threshold)]
-    mission, strong = found[: len(MISSION)], found[len(MISSION) :]
-    precision = tested(measured, chosen.threshold).precision
-    return [float(np.mean(mission)), float(np.mean(strong)), precision]
+    measured = measure(method, task, queries, references, halves)
+    if precision is not None:
+        threshold = recall_at_precision(measured.choice.sweep, precision).threshold
+    rows = by_family(measured, queries, references, threshold)
+    return Found(
+        recall={row.family: row.recall for row in rows},
+        precision=tested(measured, threshold).precision,
+    )
 
 
 def speeds(plan: Plan, encoded: Encoded, methods: Sequence[Method]) -> list[float]:
@@ -59,34 +165,72 @@ def speeds(plan: Plan, encoded: Encoded, methods: Sequence[Method]) -> list[floa
     return [float(len(images) / each) for each in np.median(rounds, axis=0)]
 
 
+def row(
+    contestant: Contestant, speed: float, copies: Found, hard: Found, own: Found | None
+) -> list[str]:
+    """The cells of one method."""
+    figures = [
+        copies.mean(MISSION),
+        copies.mean([Edit("zoom", 1.5)]),
+        copies.mean(STRONG),
+        copies.mean([Edit("zoom", 2.5)]),
+        copies.precision,
+        hard.mean(HARD),
+        hard.precision,
+    ]
+    if own:
+        figures += [own.mean(MISSION), own.mean([Edit("zoom", 1.5)]), own.precision]
+    cells = [f"{figure:.4f}" for figure in figures]
+    cells += [""] * (len(COLUMNS) - 4 - len(cells))
+    return [contestant.method.name, contestant.pixels, contestant.megabytes, f"{speed:.1f}", *cells]
+
+
+def show(cells: Sequence[str]) -> None:
+    """A row of a Markdown table."""
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure all of them on the same photos and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path, metavar="PHOTOS", help="a folder without copies")
     parser.add_argument("bundles", nargs="+", metavar="BUNDLE", help="as --bundle takes them")
+    parser.add_argument("--onnx", nargs="*", default=[], metavar="FILE:SIZE[:LAYOUT]")
     parser.add_argument("--hashes", nargs="*", choices=HASHES, default=list(HASHES))
     parser.add_argument("--precision", type=float, default=0.999, help="that is wanted")
-    parser.add_argument("--images", type=int, default=300, help="photos, at most")
+    parser.add_argument("--queries", type=int, default=300, help="photos that are edited, at most")
+    parser.add_argument("--images", type=int, default=2000, help="photos, at most")
+    parser.add_argument("--edits", action="store_true", help="a table of every edit as well")
     parser.add_argument("--threads", type=int, help="cores for the encoders; default: all")
     options = parser.parse_args(arguments)
-    bundles = {name: Bundle.load(name) for name in options.bundles}
-    methods = [encoder(name, b, threads=options.threads) for name, b in bundles.items()]
-    methods += [perceptual_hash(name) for name in options.hashes]
+    chosen = contestants(options)
+    methods = [each.method for each in chosen]
     pictures = folder_pictures(options.photos, max_images=options.images, side=SIDE, seed=SEED)
-    plan = plan_pairs(pictures, MISSION + STRONG, where=options.photos.name, seed=SEED)
+    edited, rest = split_pictures(pictures, options.queries)
+    plan = plan_pairs(edited, COPIES + HARD, where=options.photos.name, seed=SEED)
     encoded = encode(plan, methods, batch_size=BATCH, show_progress=True)
     if not len(encoded.kept):
         raise ConfigError(f"{options.photos}: holds no picture that can be read")
-    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
-    for method, speed in zip(methods, speeds(plan, encoded, methods), strict=True):
-        bundle = bundles.get(method.name)
-        cells = [method.name, "", ""]
-        if bundle:
-            size = bundle.encoder_path.stat().st_size / 1e6
-            cells = [method.name, str(bundle.image_size), f"{size:.1f}"]
-        figures = recalls(plan, encoded, method, options.precision)
-        cells += [f"{speed:.1f}", *(f"{figure:.4f}" for figure in figures)]
-        print(f"| {' | '.join(cells)} |", flush=True)
+    other = encode(plan_pairs(rest, (), where="", seed=SEED), methods, batch_size=BATCH)
+    show(COLUMNS)
+    show(["---"] * len(COLUMNS))
+    recalls = []
+    for each, speed in zip(chosen, speeds(plan, encoded, methods), strict=True):
+        name = each.method.name
+        others = other.original.get(name, encoded.original[name][:0])
+        looked_at = (plan, encoded, others, each.method)
+        copies = find(*looked_at, COPIES, precision=options.precision)
+        hard = find(*looked_at, HARD, precision=options.precision)
+        at = each.own_threshold
+        own = find(*looked_at, COPIES, threshold=at) if at is not None else None
+        show(row(each, speed, copies, hard, own))
+        recalls.append(copies.recall | hard.recall)
+    if options.edits:
+        print()
+        show(["recall", *(each.method.name for each in chosen)])
+        show(["---"] * (len(chosen) + 1))
+        for edit in COPIES + HARD:
+            show([edit.name, *(f"{found.get(edit.name, np.nan):.3f}" for found in recalls)])
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
 """Edits are reproducible, change what they name, and leave the picture alone at no strength."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from neardup.errors import ConfigError
-from neardup.evaluation.edits import FAMILIES, MISSION, STRONG, Edit, apply_edit
+from neardup.evaluation.edits import FAMILIES, HARD, MISSION, STRONG, Edit, apply_edit
 
 NONE = {"zoom": 1, "aspect": 1, "downscale": 1, "grayscale": 0, "mirror": 0, "salt_and_pepper": 0}
 NONE |= dict.fromkeys(["brightness", "contrast", "saturation", "rotation", "gaussian_noise"], 0)
+NONE |= {"exposure": 0, "perspective": 0, "filter": 0, "screenshot": 1, "collage": 1}
+NONE |= {"thumbnail": 80}
+GROUND = np.full((30, 30, 3), 77, dtype=np.uint8)
 
 
 @pytest.fixture
@@ -18,12 +23,12 @@ def image() -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "edit", MISSION + STRONG + (Edit("downscale", 4), Edit("hue", 40)), ids=str
+    "edit", MISSION + STRONG + HARD + (Edit("downscale", 4), Edit("hue", 40)), ids=str
 )
 def test_same_generator_same_pixels_and_the_input_stays(image: np.ndarray, edit: Edit) -> None:
     before = image.copy()
-    first = apply_edit(image, edit, np.random.default_rng(5))
-    second = apply_edit(image, edit, np.random.default_rng(5))
+    first = apply_edit(image, edit, np.random.default_rng(5), GROUND)
+    second = apply_edit(image, edit, np.random.default_rng(5), GROUND)
     assert first.dtype == np.uint8
     assert first.ndim == 3
     assert first.shape[2] == 3
@@ -36,7 +41,7 @@ def test_same_generator_same_pixels_and_the_input_stays(image: np.ndarray, edit:
 
 @pytest.mark.parametrize(("family", "severity"), NONE.items())
 def test_no_strength_changes_nothing(image: np.ndarray, family: str, severity: float) -> None:
-    edited = apply_edit(image, Edit(family, severity), np.random.default_rng(0))
+    edited = apply_edit(image, Edit(family, severity), np.random.default_rng(0), GROUND)
     assert edited.shape == image.shape
     assert np.abs(edited.astype(int) - image).max() <= 1
 
@@ -93,8 +98,46 @@ def test_jpeg_and_blur_grow_with_severity(image: np.ndarray) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_one_pixel_survives_every_family(family: str) -> None:
     dot = np.full((1, 1, 3), 9, dtype=np.uint8)
-    severity = {"jpeg": 30, "mirror": 1, "rotation": 20}.get(family, FAMILIES[family].lowest or 0.5)
-    assert apply_edit(dot, Edit(family, severity), np.random.default_rng(0)).size >= 3
+    severity = {"jpeg": 30, "mirror": 1, "rotation": 20, "perspective": 0.2}.get(
+        family, FAMILIES[family].lowest or 0.5
+    )
+    assert apply_edit(dot, Edit(family, severity), np.random.default_rng(0), GROUND).size >= 3
+
+
+def test_exposure_is_in_stops_and_loses_what_is_beyond_white() -> None:
+    grey = np.full((4, 4, 3), 128, dtype=np.uint8)
+    found = {int(apply_edit(grey, Edit("exposure", 1), rng()).max()) for rng in generators(20)}
+    assert found == {round(128 * 2 ** (1 / 2.2)), round(128 * 2 ** (-1 / 2.2))}
+    assert {int(apply_edit(grey, Edit("exposure", 3), rng()).max()) for rng in generators(20)} == {
+        255,
+        round(128 * 2 ** (-3 / 2.2)),
+    }
+
+
+@pytest.mark.parametrize(("family", "share"), [("screenshot", 0.4), ("collage", 0.25)])
+def test_a_surrounded_picture_fills_its_share(family: str, share: float) -> None:
+    red = np.zeros((120, 160, 3), dtype=np.uint8) + np.array([255, 0, 0], dtype=np.uint8)
+    for rng in generators(10):
+        edited = apply_edit(red, Edit(family, share), rng(), GROUND)
+        is_red = (edited == (255, 0, 0)).all(axis=-1)
+        assert is_red.mean() == pytest.approx(share, abs=0.02)
+        if family == "collage":
+            assert (edited[~is_red] == 77).mean() > 0.95
+
+
+def test_a_copy_on_another_picture_needs_one(image: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="another picture"):
+        apply_edit(image, Edit("collage", 0.5), np.random.default_rng(0))
+
+
+def test_a_thumbnail_has_the_side_it_says_and_nothing_is_enlarged(image: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    assert apply_edit(image, Edit("thumbnail", 20), rng).shape[:2] == (15, 20)
+    assert apply_edit(image, Edit("thumbnail", 500), rng).shape == image.shape
+
+
+def generators(count: int) -> list:
+    return [partial(np.random.default_rng, seed) for seed in range(count)]
 
 
 def test_unknown_families_and_impossible_severities_are_refused() -> None:

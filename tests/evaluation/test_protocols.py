@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neardup.errors import ConfigError
-from neardup.evaluation.edits import MISSION
+from neardup.evaluation.edits import MISSION, Edit
 from neardup.evaluation.plan import encode, vectors_of
 from neardup.evaluation.protocol_groups import plan_groups
 from neardup.evaluation.protocol_pairs import folder_pictures, plan_pairs
@@ -139,6 +139,22 @@ class Mean:
 
     def encode(self, images):
         return np.stack([image.reshape(-1, 3).mean(axis=0) for image in images]).astype(np.float32)
+
+
+def test_a_copy_on_another_picture_is_not_compared_with_that_one(folder):
+    """The next readable picture is what it lies on, and shows as well."""
+    (folder / "b/0.png").write_text("not a picture")
+    pictures = folder_pictures(folder, max_images=100, side=32, seed=0)
+    edits = (Edit("mirror", 1), Edit("collage", 0.01))
+    plan = plan_pairs(pictures, edits, where="here", seed=0)
+    encoded = encode(plan, [Mean()], batch_size=4)
+    task = plan.make_task(encoded.kept)
+    count = len(encoded.kept)
+    assert task.ignored.tolist() == [[2 * i + 1, (i + 1) % count] for i in range(count)]
+    queries, references = vectors_of(plan, encoded, "mean")
+    for query, ground in task.ignored:  # a picture that covers a hundredth leaves the ground's mean
+        gaps = np.abs(references - queries[query]).max(axis=1)
+        assert gaps.argmin() == ground
 
 
 def test_pairs_skip_what_is_not_a_picture_and_line_up(folder):

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from neardup.evaluation.edits import Edit
-from neardup.training import augment
 from neardup.training.augment import ViewMaker
 from neardup.training.config import AugmentConfig
 from neardup.training.data.procedural import generate
@@ -16,6 +14,7 @@ from neardup.training.squash import squash
 SIZE = 48
 OFF = AugmentConfig(
     identity_share=0.0,
+    anchor_identity_share=0.0,
     **{f.name: 0.0 for f in fields(AugmentConfig) if f.name.endswith("_probability")},
 )
 PROBABILITIES = [f.name for f in fields(AugmentConfig) if f.name.endswith("_probability")]
@@ -23,12 +22,15 @@ STRONG = AugmentConfig(
     exposure_probability=0.3, gamma_probability=0.3, max_zoom=2.5, jpeg_probability=0.3,
     blur_probability=0.2, grayscale_probability=0.1, rotation_probability=0.2,
     mirror_probability=0.3, aspect_probability=0.3, border_probability=0.15,
-    caption_probability=0.15, overlay_probability=0.15,
+    caption_probability=0.15, overlay_probability=0.15, filter_probability=0.2,
+    thumbnail_probability=0.2, flip_probability=0.2, quarter_turn_probability=0.2,
+    perspective_probability=0.2, screenshot_probability=0.2, collage_probability=0.2,
 )  # fmt: skip
+OTHERS = [np.full((40, 30, 3), colour, np.uint8) for colour in ((9, 90, 200), (250, 250, 0))]
 
 
 def views(config: AugmentConfig, image: np.ndarray, count: int = 60) -> list[np.ndarray]:
-    make_view = ViewMaker(config, SIZE)
+    make_view = ViewMaker(config, SIZE, OTHERS)
     return [make_view(image, (0, key)) for key in range(count)]
 
 
@@ -77,7 +79,8 @@ def test_every_change_happens_when_it_is_asked_for(name: str, picture: np.ndarra
         not np.array_equal(view, untouched)
         for view in views(replace(OFF, **{name: 1.0}), picture, 30)
     ]
-    assert np.mean(changed) > 0.8
+    at_no_strength = {"quarter_turn_probability": 0.5, "border_probability": 0.6}  # 0 turns, 0 wide
+    assert np.mean(changed) > at_no_strength.get(name, 0.8)
 
 
 @pytest.mark.parametrize("max_zoom", [1.5, 2.5])
@@ -165,19 +168,49 @@ def test_noise_is_bounded() -> None:
     assert set(values.tolist()) <= {0, 128, 255}
 
 
-def test_borders_and_captions_are_those_of_the_configuration(
-    picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[Edit] = []
+def test_anchors_have_a_share_of_their_own(picture: np.ndarray) -> None:
+    config = replace(OFF, anchor_identity_share=1.0, colour_probability=1.0)
+    make_view = ViewMaker(config, SIZE)
+    np.testing.assert_array_equal(make_view(picture, (1, 2), anchor=True), squashed(picture))
+    assert not np.array_equal(make_view(picture, (1, 2)), squashed(picture))
 
-    def record(image: np.ndarray, edit: Edit, rng: np.random.Generator) -> np.ndarray:
-        seen.append(edit)
-        return image
 
-    monkeypatch.setattr(augment, "apply_edit", record)
-    views(replace(OFF, border_probability=1.0, border=0.1, caption_probability=0.5), picture)
-    borders = [edit.severity for edit in seen if edit.family == "border"]
-    captions = [edit for edit in seen if edit.family == "caption"]
-    assert len(borders) == 60
-    assert 0.08 < max(borders) <= 0.1
-    assert 15 < len(captions) < 45
+def test_a_border_is_at_most_as_wide_as_it_says() -> None:
+    widths = []
+    for view in views(replace(OFF, border_probability=1.0, border=0.25), flat((200, 30, 60))):
+        middle = (view[SIZE // 2] == (200, 30, 60)).all(axis=-1)
+        widths.append((1 - middle.mean()) / 2)
+    assert 0.1 < max(widths) <= 0.25 / 1.5 + 0.03  # of a picture that has grown by both
+
+
+@pytest.mark.parametrize("name", ["caption", "screenshot"])
+def test_what_is_around_a_picture_does_not_cover_it(name: str) -> None:
+    colour = (200, 30, 60)
+    shares = [
+        (np.abs(view.astype(int) - colour).max(axis=-1) < 3).mean()
+        for view in views(replace(OFF, **{f"{name}_probability": 1.0}), flat(colour, 200))
+    ]
+    assert 0.2 < min(shares) < max(shares) < 0.95
+
+
+def test_a_view_lies_on_another_picture_of_at_least_its_share() -> None:
+    config = replace(OFF, collage_probability=1.0, collage=0.3)
+    grey = flat(128)
+    shares, grounds = [], set()
+    for view in views(config, grey, 100):
+        is_grey = (np.abs(view.astype(int) - 128) < 3).all(axis=-1)
+        shares.append(is_grey.mean())
+        grounds.add(tuple(view[~is_grey][0].tolist()))
+    assert 0.25 < min(shares) < 0.4
+    assert 0.55 < max(shares) < 0.75
+    assert grounds == {(9, 90, 200), (250, 250, 0)}
+    np.testing.assert_array_equal(
+        ViewMaker(config, SIZE)(grey, (0, 0)), grey
+    )  # no other, no collage
+
+
+def test_a_thumbnail_leaves_few_different_pixels() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    config = replace(OFF, thumbnail_probability=1.0, thumbnail=0.25)
+    spread = [view.std() for view in views(config, noise)]
+    assert max(spread) < 0.7 * noise.std()

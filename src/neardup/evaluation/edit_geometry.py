@@ -53,6 +53,32 @@ def downscale(image: Pixels, factor: float, rng: np.random.Generator) -> Pixels:
     return _resize(image, round(height / factor), round(width / factor))
 
 
+def thumbnail(image: Pixels, side: float, rng: np.random.Generator) -> Pixels:
+    """Shrink the longer side to ``side`` pixels; a smaller picture stays as it is."""
+    return downscale(image, max(1.0, max(image.shape[:2]) / side), rng)
+
+
+def perspective(image: Pixels, share: float, rng: np.random.Generator) -> Pixels:
+    """Pull each corner inwards by up to ``share`` of the side; the edges become grey."""
+    height, width = image.shape[:2]
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float64)
+    inwards = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)])
+    moved = corners + inwards * rng.uniform(share / 3, share, (4, 2)) * (width, height)
+    rows, results = [], []
+    for (x, y), (u, v) in zip(moved, corners, strict=True):  # from the new place to the old
+        rows += [(x, y, 1, 0, 0, 0, -u * x, -u * y), (0, 0, 0, x, y, 1, -v * x, -v * y)]
+        results += [u, v]
+    coefficients = np.linalg.solve(np.array(rows), np.array(results))
+    seen = Image.fromarray(image).transform(
+        (width, height),
+        Image.Transform.PERSPECTIVE,
+        coefficients.tolist(),
+        Image.Resampling.BILINEAR,
+        fillcolor=(128, 128, 128),
+    )
+    return from_pil(seen)
+
+
 def border(image: Pixels, share: float, rng: np.random.Generator) -> Pixels:
     """Frame in black, white or one grey, ``share`` of the shorter side wide, on all four sides."""
     wide = max(1, round(min(image.shape[:2]) * share))

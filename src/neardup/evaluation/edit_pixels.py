@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from neardup.evaluation.edit_random import Pixels, either_way, from_pil
 
@@ -18,6 +18,41 @@ def brightness(image: Pixels, change: float, rng: np.random.Generator) -> Pixels
     """Multiply by ``1 + change`` or divide by it, as the draw falls."""
     factor = either_way(1 + change, rng)
     return _look_up(image, np.arange(256) * factor)
+
+
+def exposure(image: Pixels, stops: float, rng: np.random.Generator) -> Pixels:
+    """Double the light, or halve it, ``stops`` times; what is beyond white is lost.
+
+    A level is taken for light to the power 1 / 2.2.
+    """
+    return _look_up(image, np.arange(256) * either_way(2 ** (stops / 2.2), rng))
+
+
+def filtered(image: Pixels, severity: float, rng: np.random.Generator) -> Pixels:
+    """One of the filters of photo programs, as the draw falls; 0 leaves the picture alone.
+
+    Sepia, three bits for each channel, inverted highlights, a gamma of 2.5 or its inverse, edges
+    sharpened as far as it goes, or a strong vignette.
+    """
+    if not severity:
+        return image.copy()
+    picture = Image.fromarray(image)
+    match int(rng.integers(6)):
+        case 0:
+            tint = np.array([1.07, 0.92, 0.68], dtype=np.float32)
+            return _to_uint8((image @ _LUMA)[..., None] * tint)
+        case 1:
+            return from_pil(ImageOps.posterize(picture, 3))
+        case 2:
+            return from_pil(ImageOps.solarize(picture, 160))
+        case 3:
+            return _look_up(image, 255 * (np.arange(256) / 255) ** either_way(2.5, rng))
+        case 4:
+            return from_pil(picture.filter(ImageFilter.UnsharpMask(3, 400, 0)))
+        case _:
+            rows, columns = (np.linspace(-1, 1, n, dtype=np.float32) for n in image.shape[:2])
+            light = np.exp(-1.2 * (rows[:, None] ** 2 + columns[None, :] ** 2))
+            return _to_uint8(image * light[..., None])
 
 
 def contrast(image: Pixels, change: float, rng: np.random.Generator) -> Pixels:

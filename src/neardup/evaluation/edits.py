@@ -13,6 +13,7 @@ import numpy as np
 from neardup.errors import ConfigError
 from neardup.evaluation import edit_geometry as geometry
 from neardup.evaluation import edit_pixels as pixels
+from neardup.evaluation import edit_surroundings as surroundings
 from neardup.evaluation.edit_random import Pixels
 
 
@@ -20,17 +21,20 @@ class Family(NamedTuple):
     """One kind of transformation.
 
     Attributes:
-        apply: (image (H, W, 3) uint8, severity, generator) -> (H', W', 3) uint8.
+        apply: (image (H, W, 3) uint8, severity, generator) -> (H', W', 3) uint8; a family that
+            is ``on_ground`` takes another picture as a fourth argument.
         label: how an edit of this family is written, with ``{}`` for the severity.
         unit: what the severity measures.
         lowest, highest: the severities that are allowed.
+        on_ground: the picture is laid on another one, which the edit then shows as well.
     """
 
-    apply: Callable[[Pixels, float, np.random.Generator], Pixels]
+    apply: Callable[..., Pixels]
     label: str
     unit: str
     lowest: float
     highest: float
+    on_ground: bool = False
 
 
 def _all_three(image: Pixels, factor: float, rng: np.random.Generator) -> Pixels:
@@ -41,6 +45,20 @@ def _all_three(image: Pixels, factor: float, rng: np.random.Generator) -> Pixels
     image = geometry.zoom(image, factor, rng)
     image = pixels.salt_and_pepper(image, 0.02, rng)
     return pixels.gaussian_noise(image, 15, rng)
+
+
+def _all_at_once(image: Pixels, factor: float, rng: np.random.Generator) -> Pixels:
+    """What a picture may go through before it is met again: most of the families, mildly."""
+    if rng.random() < 0.5:
+        image = geometry.mirror(image, 1, rng)
+    image = geometry.rotation(image, 5, rng)
+    image = geometry.zoom(image, factor, rng)
+    image = geometry.aspect(image, 1.15, rng)
+    image = pixels.exposure(image, 0.7, rng)
+    image = pixels.hue_saturation(image, 18, rng)
+    image = geometry.caption(image, 0.12, rng)
+    image = pixels.gaussian_noise(image, 12, rng)
+    return pixels.jpeg(image, 30, rng)
 
 
 FAMILIES: dict[str, Family] = {
@@ -74,6 +92,20 @@ FAMILIES: dict[str, Family] = {
     "border": Family(geometry.border, "border {:.0%}", "width over the shorter side", 0, 1),
     "caption": Family(geometry.caption, "caption {:.0%}", "height over the picture's height", 0, 1),
     "downscale": Family(geometry.downscale, "downscale {:g}x", "sides divided by this", 1, 100),
+    "thumbnail": Family(geometry.thumbnail, "thumbnail {:g} px", "longer side in pixels", 1, 10000),
+    "exposure": Family(pixels.exposure, "exposure {:g} stops", "stops, either way", 0, 10),
+    "perspective": Family(
+        geometry.perspective, "perspective {:.0%}", "most that a corner moves, of the side", 0, 0.45
+    ),
+    "filter": Family(pixels.filtered, "filter", "1 filters, 0 does not", 0, 1),
+    "meme": Family(surroundings.meme, "meme {:.0%}", "height of the letters over that", 0.01, 0.4),
+    "screenshot": Family(
+        surroundings.screenshot, "screenshot {:.0%}", "share of the screen's area", 0.05, 1
+    ),
+    "collage": Family(
+        surroundings.collage, "on another {:.0%}", "share of its area", 0.01, 1, on_ground=True
+    ),
+    "all_at_once": Family(_all_at_once, "all at once, zoom {:g}x", "zoom; the rest stays", 1, 100),
 }
 
 
@@ -108,18 +140,29 @@ class Edit:
         return FAMILIES[self.family].label.format(self.severity)
 
 
-def apply_edit(image: Pixels, edit: Edit, rng: np.random.Generator) -> Pixels:
+def apply_edit(
+    image: Pixels, edit: Edit, rng: np.random.Generator, ground: Pixels | None = None
+) -> Pixels:
     """The edited picture.
 
     Args:
         image: (H, W, 3) uint8 RGB; left as it is.
         edit: family and severity.
         rng: source of place, direction and noise.
+        ground: the other picture, for an edit whose family is ``on_ground``.
 
     Returns:
         (H', W', 3) uint8 RGB of its own size: a crop is not scaled back.
+
+    Raises:
+        ValueError: the edit needs a ground.
     """
-    return FAMILIES[edit.family].apply(image, edit.severity, rng)
+    family = FAMILIES[edit.family]
+    if not family.on_ground:
+        return family.apply(image, edit.severity, rng)
+    if ground is None:
+        raise ValueError(f"{edit.name}: needs another picture to lie on")
+    return family.apply(image, edit.severity, rng, ground)
 
 
 MISSION: tuple[Edit, ...] = (
@@ -145,3 +188,21 @@ STRONG: tuple[Edit, ...] = (
     Edit("zoom", 2.5),
 )
 """Common transformations that the default training does not show."""
+
+HARD: tuple[Edit, ...] = (
+    Edit("zoom", 3),
+    Edit("zoom", 4),
+    Edit("rotation", 25),
+    Edit("rotation", 90),
+    Edit("rotation", 180),
+    Edit("exposure", 2.5),
+    Edit("perspective", 0.2),
+    Edit("meme", 0.14),
+    Edit("screenshot", 0.4),
+    Edit("collage", 0.5),
+    Edit("collage", 0.25),
+    Edit("filter", 1),
+    Edit("all_at_once", 1.5),
+    Edit("thumbnail", 48),
+)
+"""What is left of a picture after it went around: copies that most methods lose."""

@@ -11,7 +11,7 @@ from PIL import Image
 
 from neardup.errors import ImageError
 from neardup.evaluation.edit_random import Pixels, from_pil
-from neardup.evaluation.edits import Edit
+from neardup.evaluation.edits import FAMILIES, Edit
 from neardup.evaluation.method import Method
 from neardup.evaluation.synthetic import edit_image
 from neardup.evaluation.task import Ids, Task
@@ -80,9 +80,21 @@ class Plan:
     def view(self, picture: int, edit: int | None) -> Pixels:
         """A picture, or its ``edit``-th transformation."""
         image = self.pictures.load(picture)
-        if edit is None:
-            return image
-        return edit_image(image, picture, self.edits[edit], seed=self.seed)
+        return image if edit is None else self.edited(image, picture, self.edits[edit])
+
+    def edited(self, image: Pixels, picture: int, edit: Edit) -> Pixels:
+        """The edit of ``image``, which is the ``picture``-th; it may lie on the next one."""
+        ground = self._next_readable(picture) if FAMILIES[edit.family].on_ground else None
+        return edit_image(image, picture, edit, seed=self.seed, ground=ground)
+
+    def _next_readable(self, picture: int) -> Pixels:
+        total = len(self.pictures.names)
+        for step in range(1, total + 1):  # at the last it is the picture itself
+            try:
+                return self.pictures.load((picture + step) % total)
+            except ImageError:
+                continue
+        raise AssertionError("the picture itself has been read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +136,7 @@ def encode(
                     continue
                 kept.append(index)
                 images.append(image)
-                images += [edit_image(image, index, e, seed=plan.seed) for e in plan.edits]
+                images += [plan.edited(image, index, edit) for edit in plan.edits]
             if images:
                 for method in methods:
                     parts[method.name].append(_in_batches(method, images, batch_size))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from neardup.errors import ConfigError
-from neardup.evaluation.edits import MISSION, STRONG, Edit
+from neardup.evaluation.edits import FAMILIES, HARD, MISSION, STRONG, Edit
 from neardup.evaluation.plan import Files, Pictures, Plan
 from neardup.evaluation.task import Ids, Task
 from neardup.images import list_files
@@ -14,14 +14,17 @@ EDIT_SETS: dict[str, tuple[Edit, ...]] = {
     "mission": MISSION,
     "strong": STRONG,
     "all": MISSION + STRONG,
+    "hard": HARD,
+    "everything": MISSION + STRONG + HARD,
 }
 
 
 def plan_pairs(pictures: Pictures, edits: tuple[Edit, ...], *, where: str, seed: int) -> Plan:
     """Every edit of every picture against every original.
 
-    A duplicate pair is an edit and its own original; all other pairs are negatives. Pictures in
-    one folder share a class, which gives the hard negatives.
+    A duplicate pair is an edit and its own original; all other pairs are negatives, but for a copy
+    that lies on another picture and that picture, of which it shows a part: such a pair does not
+    count. Pictures in one folder share a class, which gives the hard negatives.
     """
     folders = [str(Path(name).parent) for name in pictures.names]
     classes = np.unique(folders, return_inverse=True)[1]
@@ -32,13 +35,17 @@ def plan_pairs(pictures: Pictures, edits: tuple[Edit, ...], *, where: str, seed:
         query_source = np.repeat(source, len(edits))
         names = [pictures.names[i] for i in kept]
         labels = [edit.name for edit in edits]
+        on_ground = [place for place, edit in enumerate(edits) if FAMILIES[edit.family].on_ground]
+        laid = (source[:, None] * len(edits) + np.array(on_ground, dtype=np.int64)).ravel()
+        ground = np.repeat((source + 1) % max(count, 1), len(on_ground))
+        seen_twice = np.stack([laid, ground], axis=1)
         return Task(
             query_names=tuple(f"{name} ({label})" for name in names for label in labels),
             reference_names=tuple(names),
             query_source=query_source,
             reference_source=source,
             positive=np.stack([np.arange(queries, dtype=np.int64), query_source], axis=1),
-            ignored=np.empty((0, 2), dtype=np.int64),
+            ignored=seen_twice if count > 1 else np.empty((0, 2), dtype=np.int64),
             query_family=np.tile(np.arange(len(edits), dtype=np.int64), count),
             families=tuple(labels),
             query_class=np.repeat(classes[kept], len(edits)),

@@ -73,10 +73,12 @@ class FamilyRow:
     precision: float
 
 
-def edit_image(image: Pixels, index: int, edit: Edit, *, seed: int) -> Pixels:
+def edit_image(
+    image: Pixels, index: int, edit: Edit, *, seed: int, ground: Pixels | None = None
+) -> Pixels:
     """The edited image; its randomness depends on ``seed``, the edit and ``index`` alone."""
     rng = np.random.default_rng([seed, zlib.crc32(edit.name.encode()), index])
-    return apply_edit(image, edit, rng)
+    return apply_edit(image, edit, rng, ground)
 
 
 def score_edits(

@@ -13,6 +13,8 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 _CONVOLUTION_BACKWARD = torch.ops.aten.convolution_backward
+_ARGUMENTS = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+_DEFAULTS = {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 
 
 class FastDepthwise(TorchFunctionMode):
@@ -20,19 +22,16 @@ class FastDepthwise(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Take over the convolutions that are meant; let everything else pass."""
-        kwargs = kwargs or {}
-        if func is F.conv2d and len(args) >= 2:
-            names = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
-            call = {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
-            call |= dict(zip(names, args, strict=False)) | kwargs
+        if func is F.conv2d:
+            call: dict[str, Any] = dict(_DEFAULTS)
+            call |= dict(zip(_ARGUMENTS, args, strict=False)) | (kwargs or {})
             if _is_meant(**call):
                 if torch.is_autocast_enabled("cpu"):
                     dtype = torch.get_autocast_dtype("cpu")
                     call |= {name: call[name].to(dtype) for name in ("input", "weight")}
-                return _Depthwise.apply(
-                    call["input"], call["weight"], _pair(call["stride"]), _pair(call["padding"])
-                )
-        return func(*args, **kwargs)
+                stride, padding = _pair(call["stride"]), _pair(call["padding"])
+                return _Depthwise.apply(call["input"], call["weight"], stride, padding)
+        return func(*args, **(kwargs or {}))
 
 
 class _Depthwise(torch.autograd.Function):
@@ -80,6 +79,7 @@ def _of_kernel(
     gradient: Tensor, x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]
 ) -> Tensor:
     """torch's own, in float32."""
+    result: Tensor
     _, result, _ = _CONVOLUTION_BACKWARD(
         gradient.float(), x.float(), weight.float(), None,
         stride, padding, (1, 1), False, (0, 0), x.shape[1], (False, True, False),

@@ -64,7 +64,7 @@ def collage(image: Image, other: Image, smallest: float, rng: np.random.Generato
         As large as ``image``; the other picture is squashed to that.
     """
     height, width = image.shape[:2]
-    ground: Image = cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA)
+    ground = np.array(cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     side = np.sqrt(rng.uniform(min(smallest, 0.7), 0.7))
     stretch = np.sqrt(1.2 ** rng.uniform(-1.0, 1.0))
     rows = int(np.clip(round(height * side * stretch), 1, height))

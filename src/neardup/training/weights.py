@@ -165,7 +165,7 @@ def _in_timms_names(state: dict[str, Tensor], encoder: Encoder) -> dict[str, Ten
     own = {name: tensor.shape for name, tensor in encoder.backbone.state_dict().items()}
     foreign = state.keys().isdisjoint(own) and state.keys().isdisjoint(encoder.state_dict())
     backbone = list(state.values())[: len(own)]
-    fits = [tensor.shape for tensor in backbone] == list(own.values())
+    fits = [getattr(tensor, "shape", None) for tensor in backbone] == list(own.values())
     if not (foreign and fits and len(state) - len(own) in (0, 2)):
         return state
     return dict(zip(own, backbone, strict=True))
