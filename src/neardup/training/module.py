@@ -12,10 +12,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from neardup.training.config import OptimizerConfig
 from neardup.training.data.pairs import Pair
-from neardup.training.depthwise import FastDepthwise
 from neardup.training.encoder import Encoder
 from neardup.training.gather import gather_batch
 from neardup.training.losses import Loss
+from neardup.training.on_cpu import FastDepthwise
 from neardup.training.schedule import warmup_cosine
 from neardup.training.squash import squash
 from neardup.training.teacher import Teacher, distillation

@@ -31,6 +31,7 @@ from neardup.training.dashboard import Dashboard
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.embed import TorchEmbedder
 from neardup.training.encoder import Encoder
+from neardup.training.on_cpu import keep_freed_memory
 from neardup.training.teacher import load_teacher
 from neardup.training.throughput import Throughput
 from neardup.training.validation import Validation
@@ -50,6 +51,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
         NeardupError: anything the user can put right.
     """
     _quieten()
+    keep_freed_memory()
     run_dir = Path(config.run_dir)
     first_process = bool(rank_zero_only(lambda: True)())  # the others get None
     checkpoint = last_checkpoint(run_dir) if config.resume else None

@@ -6,8 +6,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from neardup.training.config import EncoderConfig
-from neardup.training.depthwise import FastDepthwise
 from neardup.training.encoder import Encoder
+from neardup.training.on_cpu import FastDepthwise
 
 
 def gradients(x: Tensor, weight: Tensor, **options: object) -> tuple[Tensor, ...]:
