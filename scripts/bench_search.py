@@ -19,6 +19,7 @@ import numpy as np
 
 from neardup.scan import inverted
 from neardup.scan.search import pairs_within
+from neardup.scan.strategy import MAX_PAIRS
 
 PATIENCE = 10_000  # queries that the slow methods search at most at a time
 METHODS = ("neardup exact", "neardup inverted", "faiss flat", "scikit-learn")
@@ -46,7 +47,7 @@ def run(method: str, vectors: np.ndarray, threshold: float) -> dict[str, object]
         found = len(pairs_within(vectors, threshold).left)
         return {"seconds": time.perf_counter() - started, "pairs": found}
     if method == "neardup inverted":
-        pairs, recall = inverted.pairs_within(vectors, threshold)
+        pairs, recall = inverted.pairs_within(vectors, threshold, limit=MAX_PAIRS)
         seconds = time.perf_counter() - started
         return {"seconds": seconds, "pairs": len(pairs.left), "recall": recall}
     if method == "faiss flat":

@@ -55,6 +55,16 @@ def test_damaged_file_is_named(bundle, name):
         Bundle.load(bundle.directory)
 
 
+@pytest.mark.parametrize("name", ["encoder.onnx", "encoder.safetensors"])
+def test_a_file_without_its_hash_is_not_trusted(bundle, name):
+    path = bundle.directory / "bundle.json"
+    description = json.loads(path.read_text())
+    del description["files"][name]
+    path.write_text(json.dumps(description))
+    with pytest.raises(BundleError, match=f"no sha256 of {name}"):
+        Bundle.load(bundle.directory)
+
+
 def test_other_formats_and_garbage_are_refused(bundle):
     edit(bundle, format=99)
     with pytest.raises(BundleError, match="format 99"):

@@ -19,6 +19,7 @@ FORMAT = 1
 DESCRIPTION_FILE = "bundle.json"
 ENCODER_FILE = "encoder.onnx"
 WEIGHTS_FILE = "encoder.safetensors"
+_ENCODERS = (ENCODER_FILE, WEIGHTS_FILE)
 
 DEFAULT_BUNDLE = Path(__file__).parent / "default_bundle"
 """The bundle that comes with the package."""
@@ -105,7 +106,12 @@ class Bundle:
                 provenance=dict(description["provenance"]),
                 files=dict(description["files"]),
             )
-            bundle.files[ENCODER_FILE]
+            found = [name for name in _ENCODERS if (directory / name).exists()]
+            for name in {ENCODER_FILE, *found} - bundle.files.keys():
+                raise BundleError(
+                    f"{directory / DESCRIPTION_FILE} has no sha256 of {name}, which can thus not be"
+                    " checked; export the bundle again"
+                )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             path = directory / DESCRIPTION_FILE
             raise BundleError(f"{path} is damaged ({error!r}); export the bundle again") from error
@@ -119,7 +125,7 @@ class Bundle:
         Raises:
             BundleError: ``encoder.onnx`` is not in the folder.
         """
-        names = [name for name in (ENCODER_FILE, WEIGHTS_FILE) if (self.directory / name).exists()]
+        names = [name for name in _ENCODERS if (self.directory / name).exists()]
         if ENCODER_FILE not in names:
             raise BundleError(f"{self.directory} holds no {ENCODER_FILE}; export it first")
         description: dict[str, Any] = {"format": FORMAT, **asdict(self)}

@@ -133,3 +133,20 @@ def test_inverted_file_finds_nearly_all_and_says_how_many(monkeypatch):
     across, _ = strategy.search(vectors[:50], 0.7, vectors)
     assert (across.distance <= 0.7).all()
     assert len(across.left) >= 50
+
+
+@pytest.mark.parametrize("within_one", [True, False])
+def test_the_inverted_file_keeps_no_more_pairs_than_the_exact_search(monkeypatch, within_one):
+    pytest.importorskip("faiss")
+    vectors = clustered(np.random.default_rng(4), 3000, 64)
+    others = None if within_one else vectors[::2].copy()
+    monkeypatch.setattr(strategy, "MAX_PAIRS", 200)
+    exact, _ = strategy.search(vectors, 1.2, others)
+    monkeypatch.setattr(strategy, "EXACT_UP_TO", 1000)
+    found, how = strategy.search(vectors, 1.2, others)
+    assert "cut short" in how
+    assert len(found.left) == 200
+    pairs = {*zip(found.left.tolist(), found.right.tolist(), strict=True)}
+    truth = {*zip(exact.left.tolist(), exact.right.tolist(), strict=True)}
+    assert len(pairs) == 200
+    assert len(pairs & truth) > 180, "the nearest, but for what the cells miss"

@@ -103,6 +103,27 @@ def test_a_bundle_says_how_it_was_made_and_not_where(run: Path, smallest: Bundle
             assert str(folder).encode() not in network
 
 
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(ConfigError, match="quantize=int4: must be one of none, fp16, int8"):
+        ExportConfig(ckpt="x", quantize="int4")
+
+
+def test_another_bundle_is_not_overwritten_unasked(run: Path, tmp_path: Path) -> None:
+    first = export(ExportConfig(ckpt=str(run), out=str(tmp_path / "bundle"), note="first"))
+    with pytest.raises(ConfigError, match=r"out=.*overwrite=true"):
+        export(ExportConfig(ckpt=str(run), out=str(first.directory)))
+    assert Bundle.load(first.directory).provenance["note"] == "first"
+    again = export(ExportConfig(ckpt=str(run), out=str(first.directory), overwrite=True))
+    assert "note" not in again.provenance
+
+
+def test_others_may_read_all_of_a_bundle(run: Path, half: Bundle) -> None:
+    for folder in (run / "bundle", half.directory):
+        modes = {path.name: path.stat().st_mode for path in folder.iterdir()}
+        assert set(modes) == {"bundle.json", "encoder.onnx", "encoder.safetensors"}
+        assert len(set(modes.values())) == 1, modes
+
+
 def test_weights_beyond_half_precision_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "encoder.safetensors"
     state = {"project.weight": torch.full((2, 2), 1e6), "norm.weight": torch.full((2,), 1e6)}

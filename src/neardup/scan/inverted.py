@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from neardup.scan.search import Indices, Pairs, Vectors, verified
+from neardup.scan.search import Indices, NearestPairs, Pairs, Vectors, verified
 from neardup.scan.search import pairs_within as exact_pairs_within
 
 _QUERIES_AT_ONCE = 4096
@@ -26,32 +26,43 @@ def available() -> bool:
     return importlib.util.find_spec("faiss") is not None
 
 
-def pairs_within(a: Vectors, threshold: float, b: Vectors | None = None) -> tuple[Pairs, float]:
+def pairs_within(
+    a: Vectors, threshold: float, b: Vectors | None = None, *, limit: int
+) -> tuple[Pairs, float]:
     """Most pairs at ``distance <= threshold``, and the share found of a sample's pairs.
 
-    Arguments as for :func:`neardup.scan.search.pairs_within`; the returned recall is in [0, 1],
-    measured by searching the neighbours of up to 1,000 random rows of ``a`` exactly.
+    Args:
+        a, threshold, b: as for :func:`neardup.scan.search.pairs_within`.
+        limit: of more pairs than this only the nearest are kept, which bounds the memory.
+
+    Returns:
+        The pairs, and their recall in [0, 1], measured by searching the neighbours of up to 1,000
+        random rows of ``a`` exactly, as far as the pairs reach.
     """
     stored = a if b is None else b
     index = _index(stored)
-    parts: list[Pairs] = []
+    found = NearestPairs(threshold, 2 * limit)  # within one set a pair may be found from both sides
     for start in range(0, len(a), _QUERIES_AT_ONCE):
         queries = a[start : start + _QUERIES_AT_ONCE]
-        limits, _, found = index.range_search(queries, threshold * threshold + _SLACK)
+        limits, _, near = index.range_search(queries, found.threshold**2 + _SLACK)
         i = np.repeat(
             np.arange(len(queries), dtype=np.int64) + start, np.diff(limits.astype(np.int64))
         )
-        j = found.astype(np.int64)
-        if b is None:  # a pair may be found from one side only
+        j = near.astype(np.int64)
+        if b is None:
             i, j = np.minimum(i, j), np.maximum(i, j)
             i, j = _distinct(i[i != j], j[i != j], len(a))
-        parts.extend(verified(a, stored, i, j, threshold))
-    pairs = Pairs.collect(parts)
+        for part in verified(a, stored, i, j, found.threshold):
+            found.add(part)
+    pairs = found.pairs()
     if b is None:
         first = np.ones(len(pairs.left), dtype=bool)
         first[1:] = (np.diff(pairs.left) != 0) | (np.diff(pairs.right) != 0)
         pairs = Pairs(pairs.left[first], pairs.right[first], pairs.distance[first])
-    return pairs, _recall(pairs, a, stored, threshold, within_one=b is None)
+    if len(pairs.left) > limit:
+        pairs = pairs.nearest(limit)
+    reach = float(pairs.distance.max()) if len(pairs.left) == limit else found.threshold
+    return pairs, _recall(pairs, a, stored, reach, within_one=b is None)
 
 
 def _index(vectors: Vectors) -> Any:

@@ -48,6 +48,11 @@ class Pairs(NamedTuple):
         order = np.lexsort((right, left))
         return cls(left[order], right[order], distance[order])
 
+    def nearest(self, count: int) -> "Pairs":
+        """The ``count`` nearest, in the order of rows; of equal distances the first rows win."""
+        chosen = np.sort(np.argsort(self.distance, kind="stable")[:count])
+        return Pairs(self.left[chosen], self.right[chosen], self.distance[chosen])
+
 
 def pairs_within(a: Vectors, threshold: float, b: Vectors | None = None) -> Pairs:
     """Every pair at ``distance <= threshold``; none is missed.
@@ -81,7 +86,7 @@ def nearest_pairs(
     right, right_squares = _project(others, directions)
     left = np.column_stack([left, -left_squares / 2, np.ones_like(left_squares)])
     right = np.column_stack([right, np.ones_like(right_squares), -right_squares / 2])
-    found = _Nearest(threshold, limit)
+    found = NearestPairs(threshold, limit)
     buffer = np.empty(_BLOCK * _BLOCK, dtype=np.float32)
     for rows, columns in _blocks(len(a), len(others), upper=b is None):
         floor = np.float32(-(found.threshold**2 + _SLACK) / 2)
@@ -99,7 +104,7 @@ def nearest_pairs(
     return found.pairs()
 
 
-class _Nearest:
+class NearestPairs:
     """Collects pairs; beyond twice the limit, forgets all but the nearest and looks no farther."""
 
     def __init__(self, threshold: float, limit: int | None) -> None:
@@ -120,8 +125,7 @@ class _Nearest:
         pairs = Pairs.collect(self._parts)
         if self._limit is None or len(pairs.left) <= self._limit:
             return pairs
-        nearest = np.sort(np.argsort(pairs.distance, kind="stable")[: self._limit])
-        return Pairs(pairs.left[nearest], pairs.right[nearest], pairs.distance[nearest])
+        return pairs.nearest(self._limit)
 
 
 def verified(a: Vectors, b: Vectors, i: Indices, j: Indices, threshold: float) -> Iterator[Pairs]:

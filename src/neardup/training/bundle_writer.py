@@ -72,6 +72,7 @@ def write_bundle(
         if weights:
             state = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
             save_file(state, draft / WEIGHTS_FILE)
+            shutil.copymode(draft / ENCODER_FILE, draft / WEIGHTS_FILE)  # else no one else may read
         difference = parity(encoder, draft / ENCODER_FILE, image_size)
         if not difference <= PARITY:
             raise BundleError(

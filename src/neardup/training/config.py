@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from neardup.setting import setting
+from neardup.setting import check, setting
 
 CHOSEN_BY_USER: Any = "???"
 """Hydra's mark for a value that must be given."""
@@ -326,6 +326,7 @@ class ExportConfig:
     out: str = setting(
         "", "where the bundle goes; empty is the run's folder: bundle/, bundle-fp16/, bundle-int8/"
     )
+    overwrite: bool = setting(False, "replace the bundle that is at `out`")
     quantize: str = setting(
         "none",
         "fp16: weights in half the space, float32 arithmetic; int8: weights and arithmetic",
@@ -337,6 +338,14 @@ class ExportConfig:
     whiten: bool = setting(False, "PCA-whiten the embeddings, fitted on the run's training images")
     licence: str = setting("", "of the encoder, to be kept in the bundle")
     note: str = setting("", "what else the bundle is to say of itself")
+
+    def __post_init__(self) -> None:
+        """Check ranges and choices.
+
+        Raises:
+            ConfigError: naming the key.
+        """
+        check(self)
 
 
 @dataclass(slots=True, kw_only=True)

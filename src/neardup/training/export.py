@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neardup.bundle import ENCODER_FILE, WEIGHTS_FILE, Bundle
-from neardup.errors import NeardupError
+from neardup.bundle import DESCRIPTION_FILE, ENCODER_FILE, WEIGHTS_FILE, Bundle
+from neardup.errors import ConfigError, NeardupError
 from neardup.evaluation.method import encoder as onnx_method
 from neardup.evaluation.synthetic import Embed
 from neardup.preprocess import to_batch
@@ -38,6 +38,10 @@ def export(config: ExportConfig) -> Bundle:
     Raises:
         NeardupError: naming the key or file.
     """
+    if config.out and not config.overwrite and Path(config.out, DESCRIPTION_FILE).exists():
+        raise ConfigError(
+            f"out={config.out}: holds a bundle already; name another folder, or overwrite=true"
+        )
     ckpt = Path(config.ckpt).expanduser()
     if ckpt.is_dir():
         ckpt = best_checkpoint(ckpt)

@@ -53,7 +53,9 @@ def halve_weights(path: Path) -> None:
         else tensor
         for name, tensor in load_file(path).items()
     }
+    permissions = path.stat().st_mode
     save_file(state, path)
+    path.chmod(permissions)
 
 
 def _half(weight: NDArray[np.float32], name: str) -> NDArray[np.float16]:
