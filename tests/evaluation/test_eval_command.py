@@ -181,6 +181,7 @@ def test_by_default_the_runs_own_test_split_is_used(bundle, photos, tmp_path):
         (["threshold=2.5"], "a threshold is a distance in [0, 2], not 2.5"),
         (["+protocol.edit=mission"], "protocol.edit: no such key; did you mean 'edits'"),
         (["target_precision=1.5"], "target_precision=1.5: must be at most 1"),
+        (["baselines=[phash,dhash,phash]"], "baselines: 'phash' stands there twice"),
         (["baselines=[sift]"], "baselines: 'sift' is not one of"),
         (["data=run"], "is not the folder of a training run"),
         (["bundle=nowhere"], "nowhere holds no bundle"),

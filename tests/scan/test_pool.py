@@ -89,3 +89,14 @@ def test_leaving_early_does_not_wait_for_a_hang(unruly_worker):
 def test_pool_of_idle_workers_closes(unruly_worker):
     with WorkerPool(4) as pool:
         assert list(pool.map([])) == []
+
+
+def test_a_film_is_refused_before_it_is_read(tmp_path):
+    """A sparse file of a terabyte would take hours to hash."""
+    film = tmp_path / "film.mkv"
+    with film.open("wb") as file:
+        file.write(bytes.fromhex("1a45dfa3") + b"matroska")
+        file.truncate(1 << 40)
+    with WorkerPool(1, seconds=20) as pool:
+        (answer,) = pool.map([{"task": "hash", "path": str(film)}])
+    assert "not a picture" in answer.header["error"]

@@ -111,6 +111,21 @@ def test_the_metrics(tiny_run: Path) -> None:
     assert all(row["val/recall_at_p99"] and row["val/threshold_f1"] for row in validated)
 
 
+def test_the_tests_figures_are_logged_with_validations_threshold(
+    tiny_run: Path, summary: dict
+) -> None:
+    """So that a dashboard compares the runs of a sweep on them."""
+    with (tiny_run / "metrics.csv").open(newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    point = summary["test"]["operating_points"][summary["default_at"]]
+    assert float(last["test/threshold"]) == pytest.approx(summary["threshold"], rel=1e-5)
+    assert float(last["test/recall"]) == pytest.approx(point["recall"], rel=1e-5)
+    assert float(last["test/precision"]) == pytest.approx(point["precision"], rel=1e-5)
+    assert float(last["test/average_precision"]) == pytest.approx(
+        summary["test"]["average_precision"], rel=1e-5
+    )
+
+
 def test_the_bundle_answers(tiny_run: Path, photos: list[Path], summary: dict) -> None:
     bundle = Bundle.load(tiny_run / "bundle")
     assert bundle.threshold() == pytest.approx(summary["threshold"])

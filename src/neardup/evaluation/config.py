@@ -118,3 +118,5 @@ class EvalConfig:
         for name in self.baselines:
             if name not in BASELINES:
                 raise ConfigError(f"baselines: {name!r} is not one of {', '.join(BASELINES)}")
+            if self.baselines.count(name) > 1:
+                raise ConfigError(f"baselines: {name!r} stands there twice; name it once")

@@ -1,6 +1,7 @@
 """Protocol ``groups``: real copies, listed in a CSV file of pictures and their groups."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -39,7 +40,7 @@ def plan_groups(root: Path, csv_file: Path) -> Plan:
     if not root.is_dir():
         raise ConfigError(f"protocol.root: {root} is not a folder")
     labels = _read(root, csv_file)
-    sizes = {group: labels.groups.count(group) for group in set(labels.groups)}
+    sizes = Counter(labels.groups)
     if len(sizes) < 2:
         raise ConfigError(f"{csv_file}: only one group, so there is no pair that is not a copy")
     if max(sizes.values()) < 2:
@@ -85,10 +86,10 @@ def _make_task(labels: _Labels, kept: Ids) -> Task:
     classes = np.where(np.array([not name for name in named]), -1, _numbers(named))
     ignored = _ignored_pairs([labels.ignored[i] for i in kept], [labels.groups[i] for i in kept])
     copies = _pairs(
-        (int(a), int(b))
-        for number in np.unique(group)
-        for a, b in permutations(np.flatnonzero(group == number), 2)
-        if (int(a), int(b)) not in ignored
+        pair
+        for members in _members(group.tolist()).values()
+        for pair in permutations(members, 2)
+        if pair not in ignored
     )
     names = tuple(labels.names[i] for i in kept)
     return Task(
@@ -108,12 +109,22 @@ def _make_task(labels: _Labels, kept: Ids) -> Task:
 
 def _ignored_pairs(ignores: list[set[str]], groups: list[str]) -> set[tuple[int, int]]:
     """Both directions of every pair that counts nowhere."""
+    members = _members(groups)
     pairs = set()
     for a, names in enumerate(ignores):
-        for b, group in enumerate(groups) if names else ():
-            if a != b and (_ALL in names or group in names):
+        wanted = members.keys() if _ALL in names else names
+        for b in (place for name in wanted for place in members.get(name, ())):
+            if a != b:
                 pairs |= {(a, b), (b, a)}
     return pairs
+
+
+def _members(groups: Sequence[Hashable]) -> dict[Hashable, list[int]]:
+    """Group -> the places of its pictures."""
+    members: dict[Hashable, list[int]] = {}
+    for place, group in enumerate(groups):
+        members.setdefault(group, []).append(place)
+    return members
 
 
 def _numbers(names: list[str]) -> Ids:

@@ -36,6 +36,8 @@ def hash_file(task: Header) -> tuple[Header, bytes]:
     """Task: path. Answer: sha256, bytes, modified (ns since the epoch), link."""
     path = os.fsencode(task["path"])
     with _opened(path) as file:
+        check_header(file)  # or a film would be read from end to end before it is refused
+        file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         state = os.fstat(file.fileno())
     link = os.path.islink(path)

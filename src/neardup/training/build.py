@@ -138,6 +138,7 @@ def _wandb_mode(mode: str) -> str:
         return mode
     if os.environ.get("WANDB_MODE"):
         return os.environ["WANDB_MODE"]
+    os.environ.pop("WANDB_MODE", None)  # empty, which wandb refuses
     import wandb
 
     try:

@@ -9,7 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
 from neardup.training import pictures
-from neardup.training.metrics_csv import read_rows
+from neardup.training.metrics_csv import MetricsCSV, read_rows
 from neardup.training.verdict import Images, Verdict
 
 FOLDER = "pictures"
@@ -40,7 +40,7 @@ class Dashboard(Callback):
     def show_verdict(
         self, trainer: Trainer, verdicts: Mapping[str, Verdict], test_images: Images
     ) -> None:
-        """Show the curves, the histogram of distances and the hardest pairs of the test.
+        """Log the test's figures; show its curves, histogram of distances and hardest pairs.
 
         Args:
             trainer: whose loggers are used.
@@ -48,12 +48,16 @@ class Dashboard(Callback):
             test_images: what they were judged on.
         """
         trained = verdicts["after"]
+        for logger in trainer.loggers:
+            logger.log_metrics(trained.figures(), step=trainer.global_step - 1)
+            if isinstance(logger, MetricsCSV):
+                logger.write()
         for name, draw in {
             "learning_curve": lambda path: pictures.learning_curve(read_rows(self.run_dir), path),
             "test_precision_recall": lambda path: pictures.precision_recall_curve(
                 {name: verdict.test for name, verdict in verdicts.items()}, path
             ),
-            "test_distances": lambda path: pictures.distance_histogram(trained.test, path),
+            "test_distances": lambda path: pictures.distance_histogram(trained, path),
         }.items():
             self.show(trainer, name, draw)
         self._show_hardest(trainer, pictures.hardest_pairs(trained, test_images))

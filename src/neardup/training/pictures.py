@@ -31,14 +31,14 @@ def contact_sheet(
     sheet.save(path)
 
 
-def distance_histogram(measured: Measured, path: Path) -> None:
-    """Distances of duplicate and other pairs, with the default threshold."""
-    distance, is_positive = measured.scores.pairs()
+def distance_histogram(verdict: Verdict, path: Path) -> None:
+    """Distances of the test's duplicate and other pairs, with the threshold of validation."""
+    distance, is_positive = verdict.test.scores.pairs()
     bins = np.linspace(0.0, max(float(distance.max()), 1e-6), 80).tolist()
     figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
     for chosen, label in ((is_positive, "duplicates"), (~is_positive, "other pairs")):
         axes.hist(distance[chosen], bins=bins, density=True, alpha=0.6, label=label)
-    threshold = measured.points[measured.default_at].threshold
+    threshold = verdict.val.points[verdict.val.default_at].threshold
     if threshold is not None:
         axes.axvline(threshold, color="black", lw=1, ls="--", label=f"threshold {threshold:.3f}")
     axes.set(xlabel="L2 distance", ylabel="density", title="test images")

@@ -74,6 +74,16 @@ class Verdict:
     rows: list[FamilyRow]
     tested: dict[str, OperatingPoint]
 
+    def figures(self) -> dict[str, float]:
+        """The test at validation's default threshold, under the names that dashboards show."""
+        point = self.tested[self.val.default_at]
+        figures = {
+            "test/average_precision": self.test.average_precision,
+            "test/recall": point.recall,
+            "test/precision": point.precision,
+        }
+        return figures if point.threshold is None else figures | {"test/threshold": point.threshold}
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for ``summary.json``."""
         return {
