@@ -11,12 +11,14 @@ path of the section is put in front here, so that the user reads ``loss.margin: 
 
 import dataclasses
 import difflib
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -60,10 +62,16 @@ def to_config(cfg: DictConfig, schema: type[T]) -> T:
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Print a :class:`NeardupError` on one line of stderr and exit with code 2."""
+    """Print a :class:`NeardupError` on one line of stderr and exit with code 2.
+
+    The folder that Hydra made for the job goes, if nothing was written there.
+    """
     try:
         yield
     except NeardupError as error:
+        if HydraConfig.initialized():
+            with suppress(OSError):  # it holds something
+                os.rmdir(HydraConfig.get().runtime.output_dir)
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

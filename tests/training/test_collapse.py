@@ -85,6 +85,10 @@ def test_weights_that_become_nan_do_not_reach_a_checkpoint(
 
     monkeypatch.setattr(Dashboard, "on_train_batch_end", on_train_batch_end)
     monkeypatch.setattr(run, "write_bundle", lambda *args, **kwargs: None)
+    good = tmp_path / "good"
+    good.mkdir()
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs/latest").symlink_to(good)
     with pytest.raises(NeardupError, match=rf"at step {step}: .*lower optimizer\.lr"):
         run_in(tmp_path, tiny_config(tmp_path / "run"))
     for name in ("last", "best"):
@@ -92,6 +96,7 @@ def test_weights_that_become_nan_do_not_reach_a_checkpoint(
         assert checkpoint_step(path) == 3
         encoder, _, _ = load_checkpoint(path)
         assert all(torch.isfinite(p).all() for p in encoder.parameters())
+    assert (tmp_path / "outputs/latest").resolve() == good, "a failed run is not the latest"
 
 
 def test_a_loss_that_explodes_ends_the_program_with_code_2(tmp_path: Path) -> None:

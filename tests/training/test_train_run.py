@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import BATCH, REPOSITORY, STEPS, environment, run_in, tiny_config
+from tiny import BATCH, REPOSITORY, STEPS, environment, run_in, tiny_config, train_py
 
 from neardup import Detector
 from neardup.bundle import Bundle
@@ -124,6 +124,23 @@ def test_the_tests_figures_are_logged_with_validations_threshold(
     assert float(last["test/average_precision"]) == pytest.approx(
         summary["test"]["average_precision"], rel=1e-5
     )
+
+
+def test_thresholds_that_few_pictures_cannot_vouch_for_are_named(
+    tiny_run: Path, summary: dict
+) -> None:
+    doubts = [warning for warning in summary["warnings"] if "too few copies" in warning]
+    assert [doubt.split()[0] for doubt in doubts] == ["precision=0.99", "precision=0.999"]
+    points = Bundle.load(tiny_run / "bundle").operating_points
+    assert "too few copies" in points["precision=0.999"].measured_on
+    assert "too few" not in points["f1"].measured_on
+
+
+def test_a_refused_command_leaves_no_folder(tmp_path: Path) -> None:
+    done = train_py(tmp_path, "data=folder", "data.root=nowhere", "trainer.max_steps=0")
+    assert done.returncode == 2
+    assert "trainer.max_steps=0" in done.stderr
+    assert list(tmp_path.glob("outputs/*")) == []
 
 
 def test_the_bundle_answers(tiny_run: Path, photos: list[Path], summary: dict) -> None:

@@ -13,7 +13,7 @@ from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
-from neardup.errors import ConfigError
+from neardup.errors import ConfigError, NeardupError
 from neardup.training import schema, summary
 from neardup.training.build import build_data, build_module, build_trainer
 from neardup.training.bundle_writer import write_bundle
@@ -39,6 +39,7 @@ from neardup.training.verdict import Verdict, judge
 from neardup.training.weights import initial_encoder
 
 console = Console(stderr=True)
+log = logging.getLogger(__name__)
 
 
 def train(config: TrainConfig) -> dict[str, Any]:
@@ -79,6 +80,8 @@ def train(config: TrainConfig) -> dict[str, Any]:
         _say(summary.counts(record))
         if teacher:
             _say("teacher: {backbone} of run {name}, {steps} steps".format(**teacher.record))
+    before = _latest()
+    if first_process:
         _point_latest_at(run_dir)  # here, so that a run refused for a wrong value is not the latest
 
     throughput = Throughput(config.trainer.max_steps)
@@ -109,6 +112,10 @@ def train(config: TrainConfig) -> dict[str, Any]:
             ckpt_path=checkpoint,
             weights_only=True,
         )
+    except NeardupError:  # collapsed or diverged: nothing to go on with
+        if first_process and before:
+            _point_latest_at(before)
+        raise
     except SystemExit:  # what Lightning makes of Ctrl-C
         _say(f"stopped; python train.py resume={run_dir} goes on from the last validation")
         raise
@@ -121,6 +128,9 @@ def train(config: TrainConfig) -> dict[str, Any]:
         its_encoder = teacher.encoder.to(device)
         verdicts["teacher"] = _judge(its_encoder, teacher.size_at_inference, sources)
     trained = verdicts["after"]
+    for doubt in summary.doubtful_points(trained):
+        record["warnings"].append(doubt)
+        log.warning("%s", doubt)
     dashboard.show_verdict(trainer, verdicts, sources.test)
     write_bundle(
         encoder,
@@ -160,9 +170,16 @@ def _judge(encoder: Encoder, image_size: int, sources: Sources) -> Verdict:
     return judge(sources.val, sources.test, embed, data=sources.name)
 
 
+LATEST = Path("outputs/latest")
+"""The newest run that did not fail, wherever its folder is."""
+
+
+def _latest() -> Path | None:
+    return LATEST.resolve() if LATEST.is_dir() else None
+
+
 def _point_latest_at(run_dir: Path) -> None:
-    """``outputs/latest`` is the newest run, wherever its folder is."""
-    link = Path("outputs/latest")
+    link = LATEST
     link.parent.mkdir(exist_ok=True)
     draft = link.with_name(f".latest.{os.getpid()}")
     draft.unlink(missing_ok=True)

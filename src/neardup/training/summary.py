@@ -13,10 +13,11 @@ import torch
 from rich.table import Table
 
 from neardup.atomic import write_text
+from neardup.evaluation.synthetic import FamilyRow
 from neardup.training.config import TrainConfig
 from neardup.training.data.sources import Sources
 from neardup.training.throughput import Throughput
-from neardup.training.verdict import Verdict
+from neardup.training.verdict import TOO_FEW, Verdict
 
 FILE = "summary.json"
 _PACKAGES = ("neardup", "torch", "timm", "pytorch-lightning", "pytorch-metric-learning")
@@ -107,9 +108,25 @@ def table(verdicts: Mapping[str, Verdict]) -> Table:
     for rows in zip(*(verdict.rows for verdict in verdicts.values()), strict=True):
         if rows[0].family == "all":
             drawn.add_section()
-        cells = [f"{getattr(row, field):.3f}" for field in measures.values() for row in rows]
+        cells = [_figure(row, field) for field in measures.values() for row in rows]
         drawn.add_row(rows[0].family, *cells)
     return drawn
+
+
+def _figure(row: FamilyRow, field: str) -> str:
+    """Three digits; a dash for the precision where no pair at all was called a duplicate."""
+    nothing_called = row.recall == 0 and row.precision == 1
+    return "-" if field == "precision" and nothing_called else f"{getattr(row, field):.3f}"
+
+
+def doubtful_points(verdict: Verdict) -> list[str]:
+    """The operating points that validation is too small for, each in a sentence."""
+    return [
+        f"{name} was chosen on {point.measured_on.split(': ', 1)[1].split(';')[0]}: {TOO_FEW} it;"
+        " give more validation images, or measure it with eval.py write_thresholds=true"
+        for name, point in verdict.val.points.items()
+        if TOO_FEW in point.measured_on
+    ]
 
 
 def next_commands(run_dir: Path) -> str:
