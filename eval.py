@@ -40,7 +40,8 @@ def main(cfg: DictConfig) -> None:
         plan = make_plan(config, drawn_pictures(config, run, training))
         methods = [encoder("neardup", bundle, threads=config.threads or None)]
         methods += [baseline(name, config, bundle, Path(scratch)) for name in config.baselines]
-        limits = trained_limits(training["augment"]) if "augment" in training else None
+        trained = training or bundle.provenance.get("config", {})
+        limits = trained_limits(trained["augment"]) if "augment" in trained else None
         report = evaluate(config, plan, bundle, methods, trained_to=limits)
         print(summary(report))
         if config.logger == "wandb":

@@ -1,6 +1,10 @@
 """neardup against imagededup's CNN, end to end, on the same photos with the same backbone.
 
     python scripts/bench_scan.py --photos DIR --imagededup VENV/bin/python --out OUT
+    python scripts/bench_scan.py --photos DIR --out OUT --bundles BUNDLE --onnx FILE:SIZE
+
+The second form compares scans with encoders that exist: bundles, and networks of other projects
+(uint8 pixels in, (B, H, W, 3)), which are given the names that a bundle's network has.
 
 Each contestant runs alone in a process of its own; memory is the proportional share (PSS) of that
 process and all its children. The encoder is an untrained resnet50 at 224 pixels, which is as fast
@@ -107,6 +111,32 @@ def make_bundles(out: Path, photos: list[Path]) -> None:
     Bundle.load(out / "int8", verify=False).save()
 
 
+def wrap_onnx(path: Path, size: int, out: Path) -> Path:
+    """A network of another project as a bundle, for its speed: the same nodes, then unit length."""
+    import onnx
+
+    from neardup.bundle import Bundle, OperatingPoint
+    from neardup.embedder import INPUT_NAME, OUTPUT_NAME
+    from neardup.preprocess import PREPROCESSING
+
+    model = onnx.load(path)
+    graph = model.graph
+    given, vectors = graph.input[0].name, graph.output[0].name
+    for node in graph.node:
+        node.input[:] = [INPUT_NAME if name == given else name for name in node.input]
+    graph.input[0].name, graph.output[0].name = INPUT_NAME, OUTPUT_NAME
+    last = onnx.helper.make_node("LpNormalization", [vectors], [OUTPUT_NAME], axis=1, p=2)
+    graph.node.append(last)
+    out.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, out / "encoder.onnx")
+    point = OperatingPoint(threshold=0.05, precision=0, recall=0, measured_on="nothing")
+    Bundle(
+        directory=out, backbone=path.stem, embedding_size=512, image_size=size,
+        preprocessing=PREPROCESSING, operating_points={"none": point}, default_at="none",
+    ).save()  # fmt: skip
+    return out
+
+
 def make_folders(out: Path, photos: list[Path], web: int, large: int) -> None:
     """``web``: photos as they are; ``large``: the same enlarged to 12 megapixels, with grain."""
     for name, count in (("web", web), ("large", large)):
@@ -170,6 +200,8 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="a folder of photos")
     parser.add_argument("--out", type=Path, required=True, help="scratch folder, kept")
     parser.add_argument("--imagededup", help="python of a virtual environment that has it")
+    parser.add_argument("--bundles", nargs="*", default=[], help="scan with these instead")
+    parser.add_argument("--onnx", nargs="*", default=[], metavar="FILE:SIZE", help="and with these")
     parser.add_argument("--web", type=int, default=600, help="web-size photos")
     parser.add_argument("--large", type=int, default=120, help="12-megapixel photos")
     parser.add_argument("--rounds", type=int, default=2, help="the best of so many is reported")
@@ -178,7 +210,12 @@ def main() -> None:
         path for path in list_files(options.photos) if path.suffix.lower() in (".jpg", ".jpeg")
     ]
     make_folders(options.out, photos, options.web, options.large)
-    make_bundles(options.out, photos)
+    given = {Path(name).name: name for name in options.bundles}
+    for text in options.onnx:
+        path, size = Path(text.rpartition(":")[0]), int(text.rpartition(":")[2])
+        given[path.stem] = str(wrap_onnx(path, size, options.out / path.stem))
+    if not given:
+        make_bundles(options.out, photos)
     for folder in ("web", "large"):
         pictures = options.out / folder
         if not any(pictures.iterdir()):
@@ -186,7 +223,9 @@ def main() -> None:
         tensors = options.out / f"{folder}.npy"
         np.save(tensors, np.stack([load_input(path, SIZE) for path in sorted(pictures.iterdir())]))
         contestants: dict[str, list[str]] = {}
-        for kind in ("fp32", "int8"):
+        for name, bundle in given.items():
+            contestants[name] = [sys.executable, "-c", SCAN, bundle, str(pictures)]
+        for kind in () if given else ("fp32", "int8"):
             bundle = str(options.out / kind)
             contestants[f"neardup {kind}"] = [sys.executable, "-c", SCAN, bundle, str(pictures)]
             contestants[f"bare session {kind}"] = [sys.executable, "-c", BARE, bundle, str(tensors)]
