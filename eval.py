@@ -8,16 +8,16 @@ import hydra
 from omegaconf import DictConfig
 
 from neardup.bundle import Bundle
+from neardup.config import exit_on_error, register, run_command, to_config
 from neardup.errors import ConfigError
 from neardup.evaluation import config as schema
 from neardup.evaluation.config import EvalConfig, RunDataConfig
-from neardup.evaluation.method import Method, encoder, perceptual_hash
-from neardup.evaluation.plan import Pictures
-from neardup.evaluation.plans import SPLITS_FILE, make_plan
+from neardup.evaluation.measures.robustness import read_training, trained_limits
+from neardup.evaluation.methods import Method, encoder, perceptual_hash
+from neardup.evaluation.protocols.choice import SPLITS_FILE, make_plan
+from neardup.evaluation.protocols.plan import Pictures
+from neardup.evaluation.report.outputs import summary
 from neardup.evaluation.run import evaluate
-from neardup.evaluation.summary import summary
-from neardup.evaluation.training_limits import read_training, trained_limits
-from neardup.hydra_config import exit_on_error, register, run_command, to_config
 
 register("schema", EvalConfig)
 register("schema_pairs", schema.PairsConfig, group="protocol")
@@ -45,7 +45,7 @@ def main(cfg: DictConfig) -> None:
         report = evaluate(config, plan, bundle, methods, trained_to=limits)
         print(summary(report))
         if config.logger == "wandb":
-            from neardup.training.log_evaluation import log_to_wandb
+            from neardup.training.for_evaluation import log_to_wandb
 
             log_to_wandb(report, Path(config.out))
 
@@ -62,7 +62,7 @@ def open_bundle(config: EvalConfig, scratch: Path) -> tuple[Bundle, Path]:
     checkpoint = Path(config.ckpt)
     if not checkpoint.is_file():
         raise ConfigError(f"ckpt: {checkpoint} is not a file")
-    from neardup.training.export import export_bundle
+    from neardup.training.export.export import export_bundle
 
     return export_bundle(checkpoint, scratch / "bundle"), checkpoint.resolve().parent.parent
 

@@ -3,9 +3,9 @@
 import hydra
 from omegaconf import DictConfig
 
-from neardup.hydra_config import exit_on_error, run_command, to_config
+from neardup.config import exit_on_error, run_command, to_config
 from neardup.training.config import ExportConfig
-from neardup.training.export import export
+from neardup.training.export.export import export
 from neardup.training.schema import register_schemas
 
 register_schemas()

@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
-from neardup.hydra_config import exit_on_error, run_command
+from neardup.config import exit_on_error, run_command
 from neardup.training.run import train
 from neardup.training.schema import from_hydra, register_schemas
 

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from neardup.files import list_files
-from neardup.preprocess import load_input
+from neardup.images.network_input import load_input
 
 SIZE = 224
 LARGE = (4000, 3000)
@@ -90,9 +90,9 @@ def make_bundles(out: Path, photos: list[Path]) -> None:
     import torch
 
     from neardup.bundle import Bundle, OperatingPoint
-    from neardup.training.bundle_writer import write_bundle
     from neardup.training.config import EncoderConfig
-    from neardup.training.quantize import quantize_int8
+    from neardup.training.export.bundle_writer import write_bundle
+    from neardup.training.export.quantize import quantize_int8
     from neardup.training.weights import initial_encoder
 
     if (out / "int8" / "bundle.json").exists():
@@ -117,7 +117,7 @@ def wrap_onnx(path: Path, size: int, out: Path) -> Path:
 
     from neardup.bundle import Bundle, OperatingPoint
     from neardup.embedder import INPUT_NAME, OUTPUT_NAME
-    from neardup.preprocess import PREPROCESSING
+    from neardup.images.network_input import PREPROCESSING
 
     model = onnx.load(path)
     graph = model.graph

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from neardup.scan import inverted
-from neardup.scan.search import pairs_within
-from neardup.scan.strategy import MAX_PAIRS
+from neardup.search import inverted
+from neardup.search.choice import MAX_PAIRS
+from neardup.search.exact import pairs_within
 
 PATIENCE = 10_000  # queries that the slow methods search at most at a time
 METHODS = ("neardup exact", "neardup inverted", "faiss flat", "scikit-learn")

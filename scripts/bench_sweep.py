@@ -12,10 +12,10 @@ import time
 import numpy as np
 
 from neardup.distance import l2_matrix
-from neardup.evaluation.curve import average_precision_bounds, sweep_scores
-from neardup.evaluation.metrics import max_f1, recall_at_precision
-from neardup.evaluation.scoring import score
-from neardup.evaluation.task import Task
+from neardup.evaluation.measures.curve import average_precision_bounds, sweep_scores
+from neardup.evaluation.measures.metrics import max_f1, recall_at_precision
+from neardup.evaluation.measures.scoring import score
+from neardup.evaluation.protocols.task import Task
 
 
 def made_up(queries: int, references: int, size: int, seed: int = 0):

@@ -37,17 +37,17 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
-from neardup.cores import available_cores
-from neardup.hydra_config import exit_on_error
+from neardup.config import exit_on_error
+from neardup.embedder import available_cores
 from neardup.training import schema
 from neardup.training.build import build_data, build_module, build_trainer
-from neardup.training.collapse import Alarm
+from neardup.training.callbacks.collapse import Alarm
+from neardup.training.callbacks.dashboard import Dashboard
+from neardup.training.callbacks.throughput import Throughput
 from neardup.training.config import TrainConfig
-from neardup.training.dashboard import Dashboard
 from neardup.training.data.sources import load_sources
 from neardup.training.module import SiameseModule
 from neardup.training.teacher import load_teacher
-from neardup.training.throughput import Throughput
 from neardup.training.weights import initial_encoder
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"

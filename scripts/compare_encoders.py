@@ -8,7 +8,7 @@ Of --queries photos every edit is made; all --images photos are references. Reca
 applied to the other, whose precision is shown: one threshold for the mission's and the strong
 edits, another for the hard ones. "at its own" is the test half at the default threshold of the
 bundle. Encoders of other projects are ONNX files: the side of the square they see and, if it is not
-nhwc-uint8, their layout (see ``neardup.evaluation.method.LAYOUTS``); what they give is scaled to
+nhwc-uint8, their layout (see ``neardup.evaluation.methods.LAYOUTS``); what they give is scaled to
 unit length. "images/s" is from decoded photos of at most 256 pixels to vectors; all methods take
 turns in each round, and the median counts. --edits adds a table of the recall of every edit.
 """
@@ -23,16 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neardup.bundle import Bundle
+from neardup.config import exit_on_error
 from neardup.errors import ConfigError
 from neardup.evaluation.config import HASHES
-from neardup.evaluation.edits import HARD, MISSION, STRONG, Edit
-from neardup.evaluation.measure import by_family, can_halve, measure, tested
-from neardup.evaluation.method import LAYOUTS, Method, encoder, foreign_encoder, perceptual_hash
-from neardup.evaluation.metrics import recall_at_precision
-from neardup.evaluation.plan import Encoded, Files, Plan, encode
-from neardup.evaluation.protocol_pairs import folder_pictures, plan_pairs
-from neardup.evaluation.task import Task, split_sources
-from neardup.hydra_config import exit_on_error
+from neardup.evaluation.edits.named import HARD, MISSION, STRONG, Edit
+from neardup.evaluation.measures.measure import by_family, can_halve, measure, tested
+from neardup.evaluation.measures.metrics import recall_at_precision
+from neardup.evaluation.methods import LAYOUTS, Method, encoder, foreign_encoder, perceptual_hash
+from neardup.evaluation.protocols.pairs import folder_pictures, plan_pairs
+from neardup.evaluation.protocols.plan import Encoded, Files, Plan, encode
+from neardup.evaluation.protocols.task import Task, split_sources
 
 SIDE, BATCH, SEED = 256, 32, 0
 TIMED_IMAGES, TIMED_ROUNDS = 64, 5

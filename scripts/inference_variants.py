@@ -22,12 +22,11 @@ import torch
 from sklearn.decomposition import PCA
 
 from neardup.errors import ConfigError
-from neardup.evaluation.edits import MISSION, STRONG
+from neardup.evaluation.edits.named import MISSION, STRONG
 from neardup.training.checkpoints import best_checkpoint, load_checkpoint
 from neardup.training.config import FolderConfig
 from neardup.training.data.sources import load_sources
-from neardup.training.embed import TorchEmbedder
-from neardup.training.encoder import Encoder
+from neardup.training.encoder import Encoder, TorchEmbedder
 from neardup.training.verdict import Images, Verdict, judge
 
 SCALES = (1.0, 1.25, 1.5, 2.0)

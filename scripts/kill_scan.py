@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 def neardup(*arguments: object, kill_after: float | None = None) -> dict[str, object]:
-    command = [sys.executable, "-m", "neardup.cli", *map(str, arguments), "--json"]
+    command = [sys.executable, "-m", "neardup.cli.main", *map(str, arguments), "--json"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

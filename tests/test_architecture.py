@@ -57,7 +57,7 @@ def inference_files() -> list[Path]:
 def test_inference_stands_alone():
     files = inference_files()
     assert PACKAGE / "detector.py" in files
-    own = {"neardup.training", "neardup.evaluation", "neardup.hydra_config"}
+    own = {"neardup.training", "neardup.evaluation", "neardup.config"}
     assert offenders(files, HEAVY | LEARNING - {"pandas"} | own) == []
 
 

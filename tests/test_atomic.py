@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from neardup.atomic import replacing, write_text
+from neardup.files import replacing, write_text
 
 
 def test_what_was_there_is_replaced(tmp_path):

@@ -6,7 +6,7 @@ import time
 import pytest
 from PIL import Image
 
-from neardup.cli import main
+from neardup.cli.main import main
 
 
 @pytest.fixture
@@ -70,9 +70,13 @@ def test_a_crash_is_not_taken_for_an_answer(toy_bundle, files, monkeypatch, caps
 
 def test_help_is_instant():
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "neardup.cli", "--help"], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "neardup.cli.main", "--help"], check=True, capture_output=True
+    )
     assert time.perf_counter() - started < 2  # 0.05 s on an idle machine
-    code = "import sys, neardup.cli; print('numpy' in sys.modules, 'onnxruntime' in sys.modules)"
+    code = (
+        "import sys, neardup.cli.main; print('numpy' in sys.modules, 'onnxruntime' in sys.modules)"
+    )
     output = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert output.split() == ["False", "False"]
 
@@ -86,7 +90,14 @@ def test_completion_knows_the_commands(shell, capsys):
 
 
 def test_output_may_be_cut_off(toy_bundle, files):
-    command = [sys.executable, "-m", "neardup.cli", "compare", files / "a.png", files / "b.png"]
+    command = [
+        sys.executable,
+        "-m",
+        "neardup.cli.main",
+        "compare",
+        files / "a.png",
+        files / "b.png",
+    ]
     command += ["--bundle", toy_bundle]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.close()

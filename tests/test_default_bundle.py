@@ -8,7 +8,7 @@ from PIL import Image, ImageEnhance
 
 from neardup import Detector
 from neardup.bundle import DEFAULT_BUNDLE, Bundle
-from neardup.cli import main
+from neardup.cli.main import main
 from neardup.errors import BundleError
 from toy_bundle import save_toy_bundle
 
@@ -86,7 +86,7 @@ class TestTheOneInThePackage:
             assert [root for root in roots if root in content] == []
 
     def test_tells_a_brightened_copy_from_another_picture(self):
-        from neardup.training.data.procedural import generate
+        from neardup.procedural import generate
 
         one, other = (Image.fromarray(generate(seed=9, index=i, size=256)) for i in (1, 2))
         detector = Detector.load()

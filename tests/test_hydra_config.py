@@ -8,8 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import MISSING, OmegaConf
 
+from neardup.config import exit_on_error, register, to_config
 from neardup.errors import ConfigError
-from neardup.hydra_config import exit_on_error, register, to_config
 
 
 @dataclass(slots=True, kw_only=True)

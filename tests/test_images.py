@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from neardup.errors import ImageError
-from neardup.images import content_hash, list_files, read_image
+from neardup.images.reading import content_hash, list_files, read_image
 
 RED = (200, 40, 30)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neardup.cli import main
+from neardup.cli.main import main
 from toy_bundle import save_toy_bundle
 
 pytest.importorskip("lancedb")

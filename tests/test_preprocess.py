@@ -3,7 +3,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from neardup.preprocess import load_input, to_input
+from neardup.images.network_input import load_input, to_input
 
 
 def test_squashes_to_a_square(picture):

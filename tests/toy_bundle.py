@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from neardup.bundle import Bundle, OperatingPoint
-from neardup.preprocess import PREPROCESSING
+from neardup.images.network_input import PREPROCESSING
 
 IMAGE_SIZE = 64
 EMBEDDING_SIZE = 32

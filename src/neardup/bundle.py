@@ -11,9 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from neardup.atomic import write_text
 from neardup.errors import BundleError, ImageError
-from neardup.files import content_hash
+from neardup.files import content_hash, write_text
 
 FORMAT = 1
 DESCRIPTION_FILE = "bundle.json"

@@ -12,9 +12,8 @@ from neardup.bundle import Bundle
 from neardup.distance import l2
 from neardup.embedder import Embedder
 from neardup.errors import BlankError
-from neardup.images import ImageSource, read_image, source_name
-from neardup.preprocess import load_input
-from neardup.scan.blank import is_blank
+from neardup.images.network_input import is_blank, load_input
+from neardup.images.reading import ImageSource, read_image, source_name
 
 if TYPE_CHECKING:
     from neardup.scan.result import ScanResult
@@ -130,7 +129,7 @@ class Detector:
             ImageError: a folder does not exist or cannot be listed.
             BundleError: the bundle has no such operating point.
         """
-        from neardup.scan.intake import Effort
+        from neardup.library.intake import Effort
         from neardup.scan.pipeline import ScanOptions, scan
 
         options = ScanOptions(

@@ -1,12 +1,12 @@
 """The encoder: an ONNX Runtime session that turns square pictures into unit vectors."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from neardup.cores import available_cores
 from neardup.errors import BundleError
 
 INPUT_NAME = "images"
@@ -52,3 +52,10 @@ class Embedder:
         An embedding does not depend on what else is in the batch.
         """
         return np.asarray(self._session.run([OUTPUT_NAME], {INPUT_NAME: batch})[0])
+
+
+def available_cores() -> int:
+    """How many cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,10 +1,12 @@
-"""Files on disk: walking a folder, hashing a content."""
+"""Files on disk: walking a folder, hashing a content, writing a text whole or not at all."""
 
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from neardup.errors import ImageError
 
@@ -92,3 +94,29 @@ def os_reason(error: OSError) -> str:
             return "no permission to read it"
         case _:
             return error.strerror or str(error) or type(error).__name__
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """A UTF-8 file to write; it takes the place of ``path`` when the block ends without an error.
+
+    Newlines stay as they are written. Characters that stand for the bytes of a file name that is
+    not valid UTF-8 are written as those bytes. Missing folders are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(draft, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put ``text`` in the place of what ``path`` held."""
+    with replacing(path) as file:
+        file.write(text)

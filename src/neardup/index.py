@@ -18,7 +18,7 @@ import numpy.typing as npt
 from neardup.bundle import Bundle
 from neardup.distance import l2
 from neardup.errors import BundleError, NeardupError
-from neardup.scan.intake import Intake
+from neardup.library.intake import Intake
 
 FORMAT = 1
 _TABLE = "pictures"

@@ -10,7 +10,7 @@ import numpy as np
 
 from neardup.bundle import Bundle
 from neardup.errors import NeardupError
-from neardup.scan.intake import Intake
+from neardup.library.intake import Intake
 
 SUFFIXES = (".npz", ".parquet")
 

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 
 from neardup.distance import l2_matrix
-from neardup.evaluation.task import Task
+from neardup.evaluation.protocols.task import Task
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -5,12 +5,12 @@ import pytest
 from made_up import copies, make_task, unit
 
 from neardup.distance import l2_matrix
-from neardup.evaluation.bootstrap import Resampler, _Prepared, intervals, precision_band
-from neardup.evaluation.curve import at, average_precision_bounds, roc_area_bounds
-from neardup.evaluation.measure import PRECISIONS
-from neardup.evaluation.metrics import average_precision, recall_at_precision
-from neardup.evaluation.ranking import isc_of_scores
-from neardup.evaluation.scoring import score
+from neardup.evaluation.measures.bootstrap import Resampler, _Prepared, intervals, precision_band
+from neardup.evaluation.measures.curve import at, average_precision_bounds, roc_area_bounds
+from neardup.evaluation.measures.measure import PRECISIONS
+from neardup.evaluation.measures.metrics import average_precision, recall_at_precision
+from neardup.evaluation.measures.ranking import isc_of_scores
+from neardup.evaluation.measures.scoring import score
 
 THRESHOLD = 0.9
 
@@ -61,7 +61,7 @@ def test_a_draw_is_the_figure_of_the_pairs_repeated(same_set):
     distance, is_positive = np.repeat(distance, times), np.repeat(is_positive, times)
     figures = ready.figures(drawn)
     assert figures["average_precision"] == pytest.approx(average_precision(distance, is_positive))
-    from neardup.evaluation.metrics import sweep
+    from neardup.evaluation.measures.metrics import sweep
 
     for target in PRECISIONS:
         expected = recall_at_precision(sweep(distance, is_positive), target).recall

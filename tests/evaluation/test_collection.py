@@ -5,11 +5,14 @@ import pytest
 from made_up import copies
 
 from neardup.distance import l2_matrix
-from neardup.evaluation.collection import expected_false_pairs, false_pair_rates
-from neardup.evaluation.collection_report import point_name
-from neardup.evaluation.hard_negatives import rows
-from neardup.evaluation.held_out import check_by_holding_out
-from neardup.evaluation.scoring import score
+from neardup.evaluation.extrapolation.collection import (
+    check_by_holding_out,
+    expected_false_pairs,
+    false_pair_rates,
+    point_name,
+)
+from neardup.evaluation.measures.hard_negatives import rows
+from neardup.evaluation.measures.scoring import score
 
 
 @pytest.fixture(scope="module")

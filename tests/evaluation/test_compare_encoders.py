@@ -9,10 +9,10 @@ import pytest
 
 from neardup.errors import ConfigError
 from neardup.evaluation.config import EvalConfig, FolderDataConfig, PairsConfig
-from neardup.evaluation.edits import HARD, MISSION, STRONG
-from neardup.evaluation.method import encoder
-from neardup.evaluation.plan import Files
-from neardup.evaluation.plans import make_plan
+from neardup.evaluation.edits.named import HARD, MISSION, STRONG
+from neardup.evaluation.methods import encoder
+from neardup.evaluation.protocols.choice import make_plan
+from neardup.evaluation.protocols.plan import Files
 from neardup.evaluation.run import evaluate
 from toy_bundle import save_toy_bundle
 

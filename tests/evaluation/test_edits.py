@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neardup.errors import ConfigError
-from neardup.evaluation.edits import FAMILIES, HARD, MISSION, STRONG, Edit, apply_edit
+from neardup.evaluation.edits.named import FAMILIES, HARD, MISSION, STRONG, Edit, apply_edit
 
 NONE = {"zoom": 1, "aspect": 1, "downscale": 1, "grayscale": 0, "mirror": 0, "salt_and_pepper": 0}
 NONE |= dict.fromkeys(["brightness", "contrast", "saturation", "rotation", "gaussian_noise"], 0)

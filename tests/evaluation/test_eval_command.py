@@ -14,7 +14,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from neardup.bundle import Bundle
-from neardup.cli import main as neardup
+from neardup.cli.main import main as neardup
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 QUICK = ["robustness_images=2", "bootstrap=20", "gallery=3"]

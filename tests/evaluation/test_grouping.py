@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from neardup.evaluation.grouping import find_groups, quality
+from neardup.evaluation.measures.grouping import find_groups, quality
 
 
 def by_loops(found, true, ignored):

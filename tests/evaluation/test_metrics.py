@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from neardup.evaluation.metrics import (
+from neardup.evaluation.measures.metrics import (
     area,
     at_threshold,
     average_precision,

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from neardup.errors import ConfigError
-from neardup.evaluation.edits import MISSION, Edit
-from neardup.evaluation.plan import encode, vectors_of
-from neardup.evaluation.protocol_groups import plan_groups
-from neardup.evaluation.protocol_pairs import folder_pictures, plan_pairs
-from neardup.evaluation.protocol_retrieval import plan_retrieval
+from neardup.evaluation.edits.named import MISSION, Edit
+from neardup.evaluation.protocols.groups import plan_groups
+from neardup.evaluation.protocols.pairs import folder_pictures, plan_pairs
+from neardup.evaluation.protocols.plan import encode, vectors_of
+from neardup.evaluation.protocols.retrieval import plan_retrieval
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from made_up import copies, make_task, unit
 
 from neardup.distance import l2_matrix
-from neardup.evaluation.ranking import (
+from neardup.evaluation.measures.ranking import (
     isc_metrics,
     isc_of_scores,
     query_average_precision,
     query_rank_1,
 )
-from neardup.evaluation.scoring import score
+from neardup.evaluation.measures.scoring import score
 
 predictions = st.lists(
     st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 6)),

@@ -3,10 +3,9 @@
 from typing import Any, cast
 
 from neardup.bundle import OperatingPoint
-from neardup.evaluation.judged import Judged
-from neardup.evaluation.report import wins
-from neardup.evaluation.synthetic import FamilyRow
-from neardup.evaluation.verdict import ALL_COPIES
+from neardup.evaluation.measures.measure import Judged
+from neardup.evaluation.measures.synthetic import FamilyRow
+from neardup.evaluation.report.figures import ALL_COPIES, wins
 
 WANTED = "precision=0.999"
 

@@ -6,16 +6,16 @@ from made_up import by_loop, copies, make_task, unit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from neardup.distance import l2_matrix
-from neardup.evaluation import scoring
-from neardup.evaluation.curve import (
+from neardup.evaluation.measures import scoring
+from neardup.evaluation.measures.curve import (
     at,
     average_precision_bounds,
     false_positive_rate,
     roc_area_bounds,
     sweep_scores,
 )
-from neardup.evaluation.metrics import at_threshold, sweep
-from neardup.evaluation.scoring import Scale, score
+from neardup.evaluation.measures.metrics import at_threshold, sweep
+from neardup.evaluation.measures.scoring import Scale, score
 
 BITS = Scale(upper=12, step=1, whole=True)
 

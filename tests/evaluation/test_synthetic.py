@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from neardup.evaluation.edits import Edit
-from neardup.evaluation.synthetic import EditScores, edit_image, score_edits, summarise
+from neardup.evaluation.edits.named import Edit
+from neardup.evaluation.measures.synthetic import EditScores, edit_image, score_edits, summarise
 
 EDITS = (Edit("brightness", 0.2), Edit("mirror", 1), Edit("zoom", 1.5))
 

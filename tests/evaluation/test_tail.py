@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import genpareto, norm
 
-from neardup.evaluation.tail import FEWEST, TailFit, fit_depths, fit_tail
+from neardup.evaluation.extrapolation.tail import FEWEST, TailFit, fit_depths, fit_tail
 
 
 @pytest.mark.parametrize("shape", [0.0, 0.1, 0.3])

@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 from browser import CHROMIUM, Browser
 
-from neardup.report.page import write_page
-from neardup.scan.contents import File, Skipped
+from neardup.library.file import Facts, File, Picture, Skipped
 from neardup.scan.decisions import Decisions
-from neardup.scan.facts import Facts
-from neardup.scan.picture import Picture
+from neardup.scan.report.page import write_page
 from neardup.scan.result import Counts, DuplicateGroup, Member, ScanResult
 
 GROUPS = 2000

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from neardup.cli import main
+from neardup.cli.main import main
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import numpy as np
 
-from neardup.scan.blank import is_blank
+from neardup.images.network_input import is_blank
 
 
 def page(value=250):

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neardup.scan.groups import group
-from neardup.scan.search import Pairs, pairs_within
+from neardup.scan.matching import group
+from neardup.search.exact import Pairs, pairs_within
 
 
 def make_pairs(*triples):

@@ -21,7 +21,7 @@ def many(tmp_path, picture):
 
 
 def neardup(*arguments):
-    command = [sys.executable, "-m", "neardup.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "neardup.cli.main", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from neardup.scan import pool as pool_module
-from neardup.scan.pool import WorkerPool
+from neardup.library import pool as pool_module
+from neardup.library.pool import WorkerPool
 
 UNRULY = """
 import ctypes, os, sys, time

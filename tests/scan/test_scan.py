@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neardup import Detector
-from neardup.scan.intake import Effort
+from neardup.library.intake import Effort
 from neardup.scan.pipeline import ScanOptions, scan
 
 
@@ -151,7 +151,7 @@ def test_resume_reads_and_embeds_nothing_again(album, toy_bundle, tmp_path):
 
 
 def test_resume_tries_again_what_may_succeed_now(album, run_scan, monkeypatch):
-    from neardup.scan import pool
+    from neardup.library import pool
 
     crashing = "from neardup.scan import worker; import os; "
     crashing += "worker.TASKS['decode'] = lambda task: os._exit(9); worker.main()"
@@ -163,7 +163,7 @@ def test_resume_tries_again_what_may_succeed_now(album, run_scan, monkeypatch):
 
 
 def test_resume_forgets_what_another_encoder_made(album, run_scan, tmp_path, capsys):
-    from neardup.cli import main
+    from neardup.cli.main import main
     from toy_bundle import save_toy_bundle
 
     run_scan(album)
@@ -187,7 +187,7 @@ def test_damaged_cache_is_named(album, run_scan, tmp_path):
 
 
 def test_files_that_change_or_vanish_in_mid_scan(album, toy_bundle, monkeypatch):
-    from neardup.scan import intake
+    from neardup.library import intake
 
     hash_files = intake.hash_files
 
@@ -277,7 +277,7 @@ def test_from_python(album, toy_bundle, tmp_path):
 
 
 def test_embed_writes_one_row_a_file(album, toy_bundle, tmp_path, capsys):
-    from neardup.cli import main
+    from neardup.cli.main import main
 
     arguments = ["embed", str(album), "--bundle", str(toy_bundle), "--out"]
     assert main([*arguments, str(tmp_path / "v.npz")]) == 0

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neardup.distance import l2
-from neardup.scan import search as search_module
-from neardup.scan import strategy
-from neardup.scan.search import nearest_pairs, pairs_within
+from neardup.search import choice as strategy
+from neardup.search import exact as search_module
+from neardup.search.exact import nearest_pairs, pairs_within
 
 
 def unit(vectors):

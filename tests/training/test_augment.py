@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from neardup.training.augment import ViewMaker
+from neardup.procedural import generate
 from neardup.training.config import AugmentConfig
-from neardup.training.data.procedural import generate
-from neardup.training.squash import squash
+from neardup.training.encoder import squash
+from neardup.training.views import ViewMaker
 
 SIZE = 48
 OFF = AugmentConfig(

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from neardup.errors import NeardupError
 from neardup.training import run
+from neardup.training.callbacks.collapse import Alarm
+from neardup.training.callbacks.dashboard import Dashboard
 from neardup.training.checkpoints import checkpoint_step, load_checkpoint
-from neardup.training.collapse import Alarm
-from neardup.training.dashboard import Dashboard
 from neardup.training.module import batch_geometry
 
 SOURCE = torch.arange(16).repeat(2)

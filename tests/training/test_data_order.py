@@ -8,11 +8,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from neardup.training.augment import ViewMaker
+from neardup.procedural import generate
 from neardup.training.config import AugmentConfig
-from neardup.training.data.pairs import Pair, PairDataset
-from neardup.training.data.procedural import generate
-from neardup.training.data.sampler import PairKey, StepBatchSampler
+from neardup.training.data.datamodule import Pair, PairDataset, PairKey, StepBatchSampler
+from neardup.training.views import ViewMaker
 
 SOURCES, BATCH, PER_ROUND, STEPS = 10, 4, 5, 12  # 48 pairs: almost five passes over the sources
 

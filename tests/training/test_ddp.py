@@ -12,8 +12,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from neardup.training import run
 from neardup.training.config import DistillConfig, NTXentConfig
-from neardup.training.gather import gather_batch
 from neardup.training.losses import Loss
+from neardup.training.module import gather_batch
 
 ROWS, FEATURES, SIZE, PROCESSES = 6, 5, 4, 2
 

@@ -6,8 +6,7 @@ import torch
 
 from neardup.errors import ConfigError
 from neardup.training.config import EncoderConfig
-from neardup.training.embed import TorchEmbedder
-from neardup.training.encoder import Encoder, GeM
+from neardup.training.encoder import Encoder, GeM, TorchEmbedder
 
 FAMILIES = [
     "test_resnet",

@@ -14,10 +14,10 @@ from neardup.bundle import Bundle
 from neardup.detector import Detector
 from neardup.distance import l2
 from neardup.errors import ConfigError, NeardupError
+from neardup.procedural import generate
 from neardup.training.config import EncoderConfig, ExportConfig
-from neardup.training.data.procedural import generate
-from neardup.training.export import export
-from neardup.training.half import halve_weights
+from neardup.training.export.export import export
+from neardup.training.export.quantize import halve_weights
 from neardup.training.weights import initial_encoder
 
 PICTURES = [generate(seed=1, index=index, size=48) for index in range(8)]

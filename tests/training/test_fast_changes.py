@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+from neardup.procedural import generate
 from neardup.training import fast_changes as fast
-from neardup.training.augment import ViewMaker
 from neardup.training.config import AugmentConfig
-from neardup.training.data.procedural import generate
+from neardup.training.views import ViewMaker
 
 SIZE, VIEWS = 24, 2000
 LIKELY, NEVER = 1e-3, 1e-5

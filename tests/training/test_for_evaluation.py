@@ -5,7 +5,7 @@ from tiny import BACKBONE, tiny_config
 
 from neardup.bundle import Bundle
 from neardup.embedder import Embedder
-from neardup.preprocess import PREPROCESSING
+from neardup.images.network_input import PREPROCESSING
 from neardup.training import schema
 from neardup.training.config import FolderConfig
 from neardup.training.data.sources import load_sources

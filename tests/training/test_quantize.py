@@ -5,8 +5,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from neardup.distance import l2, l2_matrix
 from neardup.embedder import Embedder
-from neardup.preprocess import to_batch
-from neardup.training.quantize import quantize_int8
+from neardup.images.network_input import to_batch
+from neardup.training.export.quantize import quantize_int8
 
 SIZE = 32
 

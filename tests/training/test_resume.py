@@ -16,13 +16,13 @@ from tiny import STEPS, TINY, command, environment, run_in, tiny_config, tiny_da
 
 from neardup.errors import ConfigError
 from neardup.training import run, schema
+from neardup.training.callbacks.collapse import Alarm
 from neardup.training.checkpoints import (
     AtomicCheckpointIO,
     checkpoint_step,
     last_checkpoint,
     load_checkpoint,
 )
-from neardup.training.collapse import Alarm
 from neardup.training.config import TrainConfig
 
 

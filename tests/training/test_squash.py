@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from neardup.preprocess import to_batch
-from neardup.training.data.procedural import generate
-from neardup.training.squash import squash
+from neardup.images.network_input import to_batch
+from neardup.procedural import generate
+from neardup.training.encoder import squash
 
 
 @pytest.mark.parametrize("height", [16, 64, 150, 300])

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from neardup.bundle import DESCRIPTION_FILE, Bundle
 from neardup.errors import ConfigError
-from neardup.preprocess import to_batch
+from neardup.images.network_input import to_batch
+from neardup.procedural import generate
 from neardup.training import run
 from neardup.training.build import build_module
 from neardup.training.config import DistillConfig, TrainConfig
-from neardup.training.data.procedural import generate
 from neardup.training.encoder import Encoder
 from neardup.training.teacher import Teacher, distillation, load_teacher
 

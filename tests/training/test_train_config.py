@@ -13,8 +13,8 @@ from tiny import REPOSITORY, train_py
 
 from neardup.errors import ConfigError
 from neardup.training import schema
-from neardup.training.augment import ViewMaker
 from neardup.training.config import TrainConfig
+from neardup.training.views import ViewMaker
 
 CONFIGS = REPOSITORY / "configs"
 GROUPS = ("data", "augment", "encoder", "loss", "optimizer", "trainer", "logger")

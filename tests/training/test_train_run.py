@@ -16,10 +16,10 @@ from tiny import BATCH, REPOSITORY, STEPS, environment, run_in, tiny_config, tra
 
 from neardup import Detector
 from neardup.bundle import Bundle
-from neardup.cli import main
+from neardup.cli.main import main
+from neardup.procedural import generate
 from neardup.training import run, schema
 from neardup.training.config import ContrastiveConfig, FolderConfig, MixedConfig, TripletConfig
-from neardup.training.data.procedural import generate
 from neardup.training.data.splits import read_splits
 
 

@@ -9,14 +9,14 @@ import pytest
 from neardup.bundle import Bundle
 from neardup.detector import Detector
 from neardup.errors import ConfigError
+from neardup.procedural import generate
 from neardup.training.checkpoints import best_checkpoint, load_checkpoint
 from neardup.training.config import ExportConfig
-from neardup.training.data.procedural import generate
 from neardup.training.data.sources import load_sources
-from neardup.training.embed import TorchEmbedder
-from neardup.training.export import export
+from neardup.training.encoder import TorchEmbedder
+from neardup.training.export.export import export
+from neardup.training.export.whitening import whiten
 from neardup.training.weights import load_weights
-from neardup.training.whitening import whiten
 
 PICTURES = [generate(seed=1, index=index, size=48) for index in range(8)]
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from neardup.config import check, setting
 from neardup.errors import ConfigError
-from neardup.setting import check, setting
 
 HASHES = ("phash", "dhash", "pdq")
 BASELINES = (*HASHES, "untrained")

@@ -9,16 +9,15 @@ import numpy as np
 
 from neardup.bundle import Bundle, OperatingPoint
 from neardup.errors import ConfigError
-from neardup.evaluation import robustness
 from neardup.evaluation.config import EvalConfig
-from neardup.evaluation.gallery import gallery
-from neardup.evaluation.judged import Judged, judge, judge_at
-from neardup.evaluation.measure import can_halve, measure
-from neardup.evaluation.method import Method
-from neardup.evaluation.outputs import prepare, write
-from neardup.evaluation.plan import Encoded, Plan, encode, vectors_of
-from neardup.evaluation.report import figures
-from neardup.evaluation.task import Task, split_sources
+from neardup.evaluation.measures import robustness
+from neardup.evaluation.measures.measure import Judged, can_halve, judge, judge_at, measure
+from neardup.evaluation.methods import Method
+from neardup.evaluation.protocols.plan import Encoded, Plan, encode, vectors_of
+from neardup.evaluation.protocols.task import Task, split_sources
+from neardup.evaluation.report.figures import figures
+from neardup.evaluation.report.gallery import gallery
+from neardup.evaluation.report.outputs import prepare, write
 
 
 def evaluate(

@@ -8,16 +8,15 @@ import numpy as np
 
 from neardup.bundle import Bundle
 from neardup.embedder import Embedder
+from neardup.library.file import Picture
+from neardup.library.intake import Effort, take_in, timed
+from neardup.library.listing import list_two
+from neardup.library.store import Content
 from neardup.scan import matching
-from neardup.scan.cache import Content
 from neardup.scan.decisions import Decisions
-from neardup.scan.file_pairs import FilePairs
-from neardup.scan.intake import Effort, take_in, timed
-from neardup.scan.listing import list_two
-from neardup.scan.picture import Picture
-from neardup.scan.result import DuplicateGroup, ScanResult
-from neardup.scan.search import Vectors
-from neardup.scan.strategy import search
+from neardup.scan.result import DuplicateGroup, FilePairs, ScanResult
+from neardup.search.choice import search
+from neardup.search.exact import Vectors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

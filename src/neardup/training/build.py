@@ -14,16 +14,16 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from pytorch_lightning.loggers.logger import Logger
 
 from neardup.errors import ConfigError
-from neardup.training.augment import ViewMaker
+from neardup.training.callbacks.metrics_csv import MetricsCSV
 from neardup.training.checkpoints import AtomicCheckpointIO
 from neardup.training.config import LoggerConfig, TrainConfig
 from neardup.training.data.datamodule import PairDataModule
 from neardup.training.data.sources import Sources
 from neardup.training.encoder import Encoder
 from neardup.training.losses import Loss
-from neardup.training.metrics_csv import MetricsCSV
 from neardup.training.module import SiameseModule
 from neardup.training.teacher import Teacher
+from neardup.training.views import ViewMaker
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from neardup.setting import check, setting
+from neardup.config import check, setting
 
 CHOSEN_BY_USER: Any = "???"
 """Hydra's mark for a value that must be given."""

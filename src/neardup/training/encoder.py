@@ -1,15 +1,19 @@
 """The encoder: normalisation, timm backbone, GeM pooling, linear projection, unit L2 norm."""
 
 import difflib
+from collections.abc import Sequence
 from typing import Any, cast
 
+import numpy as np
 import timm
 import torch
+from numpy.typing import NDArray
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neardup.errors import ConfigError
+from neardup.images.network_input import to_batch
 from neardup.training.config import EncoderConfig
 
 
@@ -84,7 +88,7 @@ class Encoder(nn.Module):
         """Embed pictures.
 
         Args:
-            images: (B, S, S, 3) uint8 RGB, as :func:`neardup.preprocess.to_input` makes them.
+            images: (B, S, S, 3) uint8 RGB, as :func:`neardup.images.network_input.to_input` makes them.
 
         Returns:
             (B, D) float32 of unit L2 norm.
@@ -119,3 +123,56 @@ def published_as(backbone: str) -> PretrainedCfg | None:
         raise ConfigError(
             f"encoder.backbone={backbone}: no such weights; there are {', '.join(tags)}"
         ) from None
+
+
+def squash(pictures: Tensor, size: int) -> Tensor:
+    """As :func:`neardup.images.network_input.to_input` does, where the pictures are.
+
+    To within one level of 255; five where a side shrinks by six or more, which Pillow does in two
+    steps.
+
+    Args:
+        pictures: (B, H, W, 3) uint8 RGB.
+        size: side of the square, pixels.
+
+    Returns:
+        (B, size, size, 3) uint8; the argument itself where that is its size.
+    """
+    if pictures.shape[1:3] == (size, size):
+        return pictures
+    pixels = pictures.permute(0, 3, 1, 2)
+    on_cpu = pixels.device.type == "cpu"  # elsewhere torch antialiases floating point only
+    pixels = pixels if on_cpu else pixels.float()
+    pixels = F.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True)
+    pixels = pixels if on_cpu else pixels.round().clamp(0, 255).to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1)
+
+
+_BATCH = 64
+
+
+class TorchEmbedder:
+    """Calls the encoder in evaluation mode, in float32, and leaves its mode as it was.
+
+    Args:
+        encoder: on any device.
+        image_size: side S of its input, pixels.
+    """
+
+    def __init__(self, encoder: Encoder, image_size: int) -> None:
+        self.encoder = encoder
+        self.image_size = image_size
+
+    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """N images (H, W, 3) uint8 -> (N, D) float32 of unit norm."""
+        device = self.encoder.mean.device
+        was_training = self.encoder.training
+        self.encoder.eval()
+        try:
+            with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+                batches = torch.split(torch.from_numpy(to_batch(images, self.image_size)), _BATCH)
+                parts = [self.encoder(batch.to(device)).cpu() for batch in batches]
+        finally:
+            self.encoder.train(was_training)
+        embeddings: NDArray[np.float32] = torch.cat(parts).numpy()
+        return embeddings

@@ -1,23 +1,24 @@
 """The Lightning module: wiring of encoder, loss and optimizer."""
 
+import math
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import torch
+import torch.distributed as dist
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.distributed.nn import functional
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from neardup.training.config import OptimizerConfig
-from neardup.training.data.pairs import Pair
-from neardup.training.encoder import Encoder
-from neardup.training.gather import gather_batch
+from neardup.training.data.datamodule import Pair
+from neardup.training.encoder import Encoder, squash
 from neardup.training.losses import Loss
 from neardup.training.on_cpu import FastDepthwise
-from neardup.training.schedule import warmup_cosine
-from neardup.training.squash import squash
 from neardup.training.teacher import Teacher, distillation
 
 
@@ -154,3 +155,52 @@ def _decay_groups(encoder: nn.Module, weight_decay: float) -> list[dict[str, Any
         {"params": weights, "weight_decay": weight_decay},
         {"params": rest, "weight_decay": 0.0},
     ]
+
+
+def warmup_cosine(max_steps: int, warmup_fraction: float) -> Callable[[int], float]:
+    """Linear warm-up from near 0 to 1, then half a cosine down to 0 (Loshchilov & Hutter 2017).
+
+    Args:
+        max_steps: steps of the whole run.
+        warmup_fraction: share of them spent warming up.
+
+    Returns:
+        step (from 0) -> factor in [0, 1] on the peak learning rate.
+    """
+    warmup = max(1, round(max_steps * warmup_fraction))
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        progress = min(1.0, (step - warmup) / max(1, max_steps - warmup))
+        return 0.5 * (1.0 + math.cos(math.pi * progress))
+
+    return factor
+
+
+_gather_with_gradient = cast(Callable[[Tensor], Iterable[Tensor]], functional.all_gather)
+
+
+def gather_batch(embeddings: Tensor, source: Tensor, *, views: int = 2) -> tuple[Tensor, Tensor]:
+    """Put the batch of all processes together, in the order one process would have had it.
+
+    Args:
+        embeddings: (B, D), the same B everywhere; gradients reach every process's rows.
+        source: (B,) int64.
+        views: of how many views, one after another, the B rows consist. Of each view, process r
+            holds the rows r, r + W, r + 2 W ... (:class:`StepBatchSampler`).
+
+    Returns:
+        (W * B, D) and (W * B,); the arguments themselves when there is one process.
+    """
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return embeddings, source
+    sources = [torch.empty_like(source) for _ in range(dist.get_world_size())]
+    dist.all_gather(sources, source)
+
+    def in_order(parts: Iterable[Tensor]) -> Tensor:
+        by_process = torch.stack(list(parts))  # (W, B, ...)
+        rows = by_process.view(len(by_process), views, -1, *by_process.shape[2:])
+        return rows.movedim(0, 2).flatten(0, 2)
+
+    return in_order(_gather_with_gradient(embeddings)), in_order(sources)

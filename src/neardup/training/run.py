@@ -16,7 +16,10 @@ from rich.console import Console
 from neardup.errors import ConfigError, NeardupError
 from neardup.training import schema, summary
 from neardup.training.build import build_data, build_module, build_trainer
-from neardup.training.bundle_writer import write_bundle
+from neardup.training.callbacks.collapse import Alarm
+from neardup.training.callbacks.dashboard import Dashboard
+from neardup.training.callbacks.throughput import Throughput
+from neardup.training.callbacks.validation import Validation
 from neardup.training.checkpoints import (
     best_checkpoint,
     checkpoint_callbacks,
@@ -25,16 +28,12 @@ from neardup.training.checkpoints import (
     last_checkpoint,
     load_checkpoint,
 )
-from neardup.training.collapse import Alarm
 from neardup.training.config import TrainConfig
-from neardup.training.dashboard import Dashboard
 from neardup.training.data.sources import Sources, load_sources
-from neardup.training.embed import TorchEmbedder
-from neardup.training.encoder import Encoder
+from neardup.training.encoder import Encoder, TorchEmbedder
+from neardup.training.export.bundle_writer import write_bundle
 from neardup.training.on_cpu import keep_freed_memory
 from neardup.training.teacher import load_teacher
-from neardup.training.throughput import Throughput
-from neardup.training.validation import Validation
 from neardup.training.verdict import Verdict, judge
 from neardup.training.weights import initial_encoder
 

@@ -10,10 +10,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from neardup.atomic import write_text
+from neardup.config import check, describe, register, to_config
 from neardup.errors import ConfigError
-from neardup.hydra_config import register, to_config
-from neardup.setting import check, describe
+from neardup.files import write_text
 from neardup.training import config as c
 
 CONFIG_FILE = "config.yaml"

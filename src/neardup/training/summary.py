@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from neardup.atomic import write_text
-from neardup.evaluation.synthetic import FamilyRow
+from neardup.evaluation.measures.synthetic import FamilyRow
+from neardup.files import write_text
+from neardup.training.callbacks.throughput import Throughput
 from neardup.training.config import TrainConfig
 from neardup.training.data.sources import Sources
-from neardup.training.throughput import Throughput
 from neardup.training.verdict import TOO_FEW, Verdict
 
 FILE = "summary.json"

@@ -18,9 +18,8 @@ from neardup.errors import BundleError, ConfigError
 from neardup.files import content_hash
 from neardup.training.checkpoints import best_checkpoint, load_checkpoint
 from neardup.training.config import DistillConfig, TrainConfig
-from neardup.training.encoder import Encoder
+from neardup.training.encoder import Encoder, squash
 from neardup.training.schema import from_plain
-from neardup.training.squash import squash
 from neardup.training.weights import load_weights
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neardup.bundle import OperatingPoint
-from neardup.evaluation.edits import MISSION, Edit
-from neardup.evaluation.metrics import (
+from neardup.evaluation.edits.named import MISSION, Edit
+from neardup.evaluation.measures.metrics import (
     Sweep,
     area,
     at_threshold,
@@ -17,7 +17,7 @@ from neardup.evaluation.metrics import (
     recall_at_precision,
     sweep,
 )
-from neardup.evaluation.synthetic import (
+from neardup.evaluation.measures.synthetic import (
     EditScores,
     Embed,
     FamilyRow,

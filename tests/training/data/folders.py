@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from neardup.training.data.procedural import generate
+from neardup.procedural import generate
 
 
 def fill(folder: Path, count: int, *, first: int = 0, size: int = 48) -> list[Path]:

@@ -10,9 +10,9 @@ from folders import fill
 from PIL import Image
 
 from neardup.errors import ImageError, NeardupError
+from neardup.procedural import generate
 from neardup.training.data import manifest as manifest_module
 from neardup.training.data.manifest import Manifest, scan_folder
-from neardup.training.data.procedural import generate
 
 
 @pytest.fixture

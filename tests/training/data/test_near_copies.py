@@ -7,9 +7,9 @@ import pytest
 from folders import fill, save
 from PIL import Image
 
+from neardup.procedural import generate
 from neardup.training.data.manifest import Manifest, scan_folder
 from neardup.training.data.near_copies import difference_hash, near_copy_groups, pairs_within
-from neardup.training.data.procedural import generate
 
 
 def scan(root: Path, tmp_path: Path) -> Manifest:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neardup.training.data.procedural import KINDS, generate, kind_of
+from neardup.procedural import KINDS, generate, kind_of
 
 
 def spectrum_slope(image: np.ndarray) -> float:
@@ -62,7 +62,7 @@ def test_the_same_in_any_order_and_in_another_process() -> None:
     again = {i: hashlib.sha256(generate(9, i, 48).tobytes()).hexdigest() for i in sorted(indices)}
     assert here == again
     code = (
-        "import hashlib; from neardup.training.data.procedural import generate\n"
+        "import hashlib; from neardup.procedural import generate\n"
         f"for i in {indices}: print(hashlib.sha256(generate(9, i, 48).tobytes()).hexdigest())"
     )
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,14 +15,9 @@ from folders import fill
 from PIL import Image
 
 from neardup.errors import NeardupError
+from neardup.procedural import generate
 from neardup.training.data.manifest import scan_folder
-from neardup.training.data.pictures import (
-    FolderPictures,
-    Pictures,
-    ProceduralPictures,
-    reduce_to,
-)
-from neardup.training.data.procedural import generate
+from neardup.training.data.pictures import FolderPictures, Pictures, ProceduralPictures, reduce_to
 from neardup.training.data.store import ImageStore, cached
 
 

@@ -1,18 +1,126 @@
-"""Batches of pairs for the trainer."""
+"""Batches of pairs for the trainer: which pairs make up a step, and two views of each source."""
 
+from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import TypedDict
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning import LightningDataModule
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from neardup.cores import available_cores
+from neardup.embedder import available_cores
 from neardup.errors import ConfigError
-from neardup.training.augment import ViewMaker
 from neardup.training.config import DataConfig
-from neardup.training.data.pairs import Pair, PairDataset
-from neardup.training.data.sampler import StepBatchSampler
 from neardup.training.data.sources import Images
+from neardup.training.views import ViewMaker
+
+PairKey = tuple[int, int]
+"""(pass over the data, index of the source)."""
+
+
+class StepBatchSampler(Sampler[list[PairKey]]):
+    """Yields this process's share of the batches of one Lightning epoch ("round").
+
+    Args:
+        num_sources: how many source images there are.
+        batch_size: pairs per step over all processes.
+        steps_per_round: steps between validations.
+        max_steps: steps of the whole run; the last round ends there.
+        seed: the run's seed.
+        rank: this process.
+        world_size: how many processes; must divide ``batch_size``.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_sources: int,
+        batch_size: int,
+        steps_per_round: int,
+        max_steps: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.num_sources = num_sources
+        self.batch_size = batch_size
+        self.steps_per_round = steps_per_round
+        self.max_steps = max_steps
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.round = 0
+        self.sampler = self  # Lightning gives the round to a batch sampler's sampler
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each round; ``epoch`` counts rounds from 0."""
+        self.round = epoch
+
+    def __len__(self) -> int:
+        return min(self.steps_per_round, self.max_steps)
+
+    def __iter__(self) -> Iterator[list[PairKey]]:
+        first = self.round * self.steps_per_round
+        for step in range(first, min(first + self.steps_per_round, self.max_steps)):
+            yield self.batch(step)[self.rank :: self.world_size]
+
+    def batch(self, step: int) -> list[PairKey]:
+        """The whole batch of a step, counted from 0 over the run, all processes together."""
+        positions = range(step * self.batch_size, (step + 1) * self.batch_size)
+        keys = []
+        for position in positions:
+            epoch, place = divmod(position, self.num_sources)
+            keys.append((epoch, int(self._order(epoch)[place])))
+        return keys
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if getattr(self, "_cached_epoch", None) != epoch:
+            rng = np.random.default_rng((self.seed, epoch))
+            self._cached_order = rng.permutation(self.num_sources)
+            self._cached_epoch = epoch
+        return self._cached_order
+
+
+class Pair(TypedDict):
+    """One sample; a batch holds the same keys with a leading dimension B."""
+
+    anchor: Tensor
+    """(S, S, 3) uint8 RGB."""
+    positive: Tensor
+    """(S, S, 3) uint8 RGB, another view of the same source."""
+    source: int
+    """Which source image, the same number for the same picture."""
+
+
+class PairDataset(Dataset[Pair]):
+    """Two views of a source, a pure function of (seed, epoch, index).
+
+    Args:
+        images: source images, each (H, W, 3) uint8 RGB.
+        make_view: the augmentation.
+        seed: the run's seed.
+    """
+
+    def __init__(
+        self, images: Sequence[NDArray[np.uint8]], make_view: ViewMaker, *, seed: int
+    ) -> None:
+        self.images = images
+        self.make_view = make_view
+        self.seed = seed
+
+    def __getitem__(self, key: PairKey) -> Pair:
+        epoch, index = key
+        image = self.images[index]
+        anchor, positive = (
+            torch.from_numpy(
+                self.make_view(image, (self.seed, epoch, index, which), anchor=which == 0)
+            )
+            for which in (0, 1)
+        )
+        return {"anchor": anchor, "positive": positive, "source": index}
 
 
 class PairDataModule(LightningDataModule):

@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from neardup.atomic import write_text
-from neardup.cores import available_cores
+from neardup.embedder import available_cores
 from neardup.errors import ImageError, NeardupError
-from neardup.files import content_hash, list_files, os_reason
-from neardup.images import read_image
+from neardup.files import content_hash, list_files, os_reason, write_text
+from neardup.images.reading import read_image
 from neardup.progress import progress
 from neardup.training.data.near_copies import difference_hash
 from neardup.training.data.workers import map_unordered

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from neardup.images import read_image
+from neardup.images.reading import read_image
+from neardup.procedural import generate
 from neardup.training.data.manifest import Manifest
-from neardup.training.data.procedural import generate
 
 Picture = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB."""

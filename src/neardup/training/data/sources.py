@@ -17,7 +17,6 @@ from neardup.training.config import (
     MixedConfig,
     ProceduralConfig,
 )
-from neardup.training.data.imagenette import fetch_imagenette
 from neardup.training.data.manifest import scan_folder
 from neardup.training.data.near_copies import near_copy_groups
 from neardup.training.data.pictures import (
@@ -148,3 +147,30 @@ def _folder(config: FolderConfig, side: dict[str, int], run_dir: Path | None, sh
         "near_copies_left_out": len(splits.near_copies),
     }
     return pictures, f"the images in {root.name}", record
+
+
+_FOLDER = "imagenette2-320"
+
+
+def fetch_imagenette(root: Path) -> Path:
+    """Have Imagenette (320 px) below ``root``, downloading it once.
+
+    Returns:
+        The folder of its images.
+
+    Raises:
+        ConfigError: it is not there and cannot be fetched.
+    """
+    if (root / _FOLDER).is_dir():
+        return root / _FOLDER
+    from torchvision.datasets import Imagenette
+
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        Imagenette(root, split="train", size="320px", download=True)
+    except (OSError, RuntimeError) as error:  # no network, or a broken archive
+        raise ConfigError(
+            f"data=imagenette: cannot be downloaded to {root} ({error}); without a network use"
+            " data=procedural (needs no files) or data=folder data.root=YOUR_IMAGES"
+        ) from error
+    return root / _FOLDER

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neardup.atomic import write_text
 from neardup.errors import ConfigError
+from neardup.files import write_text
 from neardup.training.data.manifest import Entry, Manifest, Skipped
 
 LEAST_CONTRAST = 1.0

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neardup.cores import available_cores
+from neardup.embedder import available_cores
 from neardup.errors import ImageError, NeardupError
 from neardup.progress import progress
-from neardup.training.data.lock import only_one
 from neardup.training.data.pictures import Picture, Pictures
 from neardup.training.data.workers import map_unordered
 
@@ -212,3 +212,19 @@ def _make(pictures: Pictures, position: int) -> Picture | str:
         return pictures[position]
     except ImageError as error:
         return str(error)
+
+
+try:
+    import fcntl
+except ImportError:  # no advisory locks on this system: two processes may do the same work twice
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextmanager
+def only_one(lock_file: Path) -> Iterator[None]:
+    """Wait until no other process is inside; the system frees the lock of a killed process."""
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock_file, "wb") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

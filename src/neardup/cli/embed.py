@@ -1,0 +1,57 @@
+"""``neardup embed``: the vectors of a folder, in a file."""
+
+import argparse
+import json
+from pathlib import Path
+
+from neardup.cli.arguments import Commands, add_bundle, add_effort, add_json, say_skipped
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "embed",
+        help="write the vectors of a folder's pictures",
+        description="One row a picture file: path, sha256, width, height, embedding. "
+        "Exit code: 0 done (files that could not be read are named on stderr), 2 error.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=".npz, or .parquet (needs the extra neardup[index])",
+    )
+    add_bundle(parser)
+    add_effort(parser)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from neardup.cli.arguments import effort
+    from neardup.detector import Detector
+    from neardup.library.intake import take_in
+    from neardup.library.listing import list_all
+    from neardup.vectors import check_target, write_vectors
+
+    check_target(options.out)
+    detector = Detector.load(options.bundle, threads=options.threads)
+    paths, unlisted = list_all([options.folder])
+    intake = take_in(paths, detector.bundle, detector.embedder, effort(options))
+    rows = write_vectors(intake, detector.bundle, options.out)
+    skipped = [*unlisted, *intake.skipped]
+    say_skipped(skipped)
+    if options.json:
+        answer = {
+            "out": str(options.out),
+            "rows": rows,
+            "blank": intake.counts.blank,
+            "skipped": len(skipped),
+        }
+        print(json.dumps(answer))
+    else:
+        print(
+            f"{options.out}: {rows} rows; {intake.counts.blank} files blank, {len(skipped)} skipped"
+        )
+    return 0

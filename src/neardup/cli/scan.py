@@ -1,0 +1,98 @@
+"""``neardup scan``: the near-duplicates of a folder."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neardup.cli.arguments import Commands, add_at, add_bundle, add_effort, add_json
+
+if TYPE_CHECKING:
+    from neardup.scan.result import ScanResult
+
+NONE_FOUND, FOUND = 0, 1
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "scan",
+        help="find the near-duplicates of a folder",
+        description="Writes report.html, groups.json, pairs.csv, skipped.csv and blank.csv; moves "
+        "and deletes nothing. Exit code: 0 no duplicates, 1 duplicates found, 2 error.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR2", help="list copies across DIR and DIR2 only"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("neardup-report"),
+        metavar="DIR",
+        help="the report's folder (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from what the report's folder remembers of an earlier or killed scan",
+    )
+    parser.add_argument(
+        "--decisions", type=Path, metavar="FILE", help="honour what the report's page exported"
+    )
+    parser.add_argument(
+        "--script",
+        type=Path,
+        metavar="FILE",
+        help="also write a shell script that would remove all but the best copies, to review",
+    )
+    add_bundle(parser)
+    add_at(parser)
+    add_effort(parser)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from neardup.cli.arguments import effort
+    from neardup.detector import Detector
+    from neardup.scan.decisions import Decisions
+    from neardup.scan.pipeline import ScanOptions, scan
+    from neardup.scan.report.script import check_script, write_script
+    from neardup.scan.report.tables import summary, write_report
+
+    if options.script is not None:
+        check_script(options.against)
+    detector = Detector.load(options.bundle, threads=options.threads)
+    chosen = ScanOptions(
+        at=options.at,
+        against=options.against,
+        decisions=Decisions.load(options.decisions) if options.decisions else Decisions(),
+        report_folder=options.out,
+        resume=options.resume,
+        effort=effort(options),
+    )
+    result = scan(options.folder, detector.bundle, detector.embedder, chosen)
+    write_report(result, options.out, workers=options.workers)
+    if options.script is not None:
+        write_script(result, options.script)
+    if options.json:
+        print(json.dumps({**summary(result), "report": str(options.out)}))
+    else:
+        _print(result, options.out)
+    return FOUND if result.groups else NONE_FOUND
+
+
+def _print(result: "ScanResult", out: Path) -> None:
+    counts = result.counts
+    copies = sum(len(group.files) - 1 for group in result.groups)
+    if result.against is None:
+        found = f"{len(result.groups)} groups, {copies} files more than needed"
+    else:
+        found = f"{len(result.groups)} pictures of {result.against} have copies in {result.folder}"
+    print(
+        f"{found} (distance <= {result.threshold:.4f}, {result.at})\n"
+        f"{counts.seen} files: {counts.embedded} embedded, {counts.identical} identical copies, "
+        f"{counts.blank} blank, {counts.skipped} skipped\n"
+        f"search {result.search}",
+    )
+    print(f"look at {out / 'report.html'}")

@@ -1,0 +1,93 @@
+"""From the configuration to the plan of its protocol."""
+
+import json
+from pathlib import Path
+
+from neardup.errors import ConfigError
+from neardup.evaluation.config import (
+    EvalConfig,
+    FolderDataConfig,
+    GroupsConfig,
+    PairsConfig,
+    RetrievalConfig,
+    RunDataConfig,
+)
+from neardup.evaluation.protocols.groups import plan_groups
+from neardup.evaluation.protocols.pairs import EDIT_SETS, choose, folder_pictures, plan_pairs
+from neardup.evaluation.protocols.plan import Pictures, Plan
+from neardup.evaluation.protocols.retrieval import plan_retrieval
+
+SPLITS_FILE = "splits.json"
+
+
+def make_plan(config: EvalConfig, run_pictures: Pictures | None = None) -> Plan:
+    """The pictures and labels that the configuration asks for.
+
+    Args:
+        config: see there; ``data.run`` is filled in.
+        run_pictures: the test split of a run whose pictures are not files.
+
+    Raises:
+        ConfigError: naming the key or the line of the label file.
+    """
+    match config.protocol:
+        case PairsConfig(edits=edits):
+            pictures, where = _pictures(config, run_pictures)
+            return plan_pairs(pictures, EDIT_SETS[edits], where=where, seed=config.seed)
+        case GroupsConfig(root=root, groups=groups):
+            _require("protocol.root", root)
+            folder = Path(root).expanduser()
+            labels = Path(groups).expanduser()
+            return plan_groups(folder, labels if labels.is_file() else folder / labels)
+        case RetrievalConfig(queries=queries, references=references, ground_truth=truth):
+            keys = ("queries", "references", "ground_truth")
+            for key, value in zip(keys, (queries, references, truth), strict=True):
+                _require(f"protocol.{key}", value)
+            paths = (Path(value).expanduser() for value in (queries, references, truth))
+            return plan_retrieval(*paths)
+        case _:
+            raise TypeError(f"no plan for {type(config.protocol).__name__}")
+
+
+def _pictures(config: EvalConfig, run_pictures: Pictures | None) -> tuple[Pictures, str]:
+    match config.data:
+        case FolderDataConfig(root=root, max_images=most, side=side):
+            _require("data.root", root)
+            folder = Path(root).expanduser()
+            found = folder_pictures(folder, max_images=most, side=side, seed=config.seed)
+            return found, folder.resolve().name
+        case RunDataConfig(run=run, max_images=most, side=side):
+            if run_pictures is not None:
+                return run_pictures, "the run's own test split (procedural)"
+            origin, names = read_splits(Path(run))
+            found = choose(origin, names, max_images=most, side=side, seed=config.seed)
+            return found, f"the run's own test split of {origin.name}"
+        case _:
+            raise TypeError(f"no pictures for {type(config.data).__name__}")
+
+
+def read_splits(run: Path) -> tuple[Path, list[str]]:
+    """The folder and the test files that a training run wrote down.
+
+    Raises:
+        ConfigError: there is no such record; says what else to do.
+    """
+    path = run / SPLITS_FILE
+    try:
+        record = json.loads(path.read_text())
+        root, names = Path(record["root"]), list(record["test"])
+    except OSError:
+        raise ConfigError(
+            f"data.run: {run} is not the folder of a training run (it holds no {SPLITS_FILE}); "
+            "evaluate on other pictures with data=folder data.root=PHOTOS"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is damaged: {error!r}") from error
+    if not root.is_dir():
+        raise ConfigError(f"data.run: the pictures of {run} are no longer in {root}")
+    return root, names
+
+
+def _require(key: str, value: str) -> None:
+    if not value:
+        raise ConfigError(f"{key}: no value given; add {key}=...")

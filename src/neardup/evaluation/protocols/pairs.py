@@ -1,0 +1,83 @@
+"""Protocol ``pairs``: copies made by known edits of pictures that have none among themselves."""
+
+from pathlib import Path
+
+import numpy as np
+
+from neardup.errors import ConfigError
+from neardup.evaluation.edits.named import FAMILIES, HARD, MISSION, STRONG, Edit
+from neardup.evaluation.protocols.plan import Files, Pictures, Plan
+from neardup.evaluation.protocols.task import Ids, Task
+from neardup.images.reading import list_files
+
+EDIT_SETS: dict[str, tuple[Edit, ...]] = {
+    "mission": MISSION,
+    "strong": STRONG,
+    "all": MISSION + STRONG,
+    "hard": HARD,
+    "everything": MISSION + STRONG + HARD,
+}
+
+
+def plan_pairs(pictures: Pictures, edits: tuple[Edit, ...], *, where: str, seed: int) -> Plan:
+    """Every edit of every picture against every original.
+
+    A duplicate pair is an edit and its own original; all other pairs are negatives, but for a copy
+    that lies on another picture and that picture, of which it shows a part: such a pair does not
+    count. Pictures in one folder share a class, which gives the hard negatives.
+    """
+    folders = [str(Path(name).parent) for name in pictures.names]
+    classes = np.unique(folders, return_inverse=True)[1]
+
+    def make_task(kept: Ids) -> Task:
+        count, queries = len(kept), len(kept) * len(edits)
+        source = np.arange(count, dtype=np.int64)
+        query_source = np.repeat(source, len(edits))
+        names = [pictures.names[i] for i in kept]
+        labels = [edit.name for edit in edits]
+        on_ground = [place for place, edit in enumerate(edits) if FAMILIES[edit.family].on_ground]
+        laid = (source[:, None] * len(edits) + np.array(on_ground, dtype=np.int64)).ravel()
+        ground = np.repeat((source + 1) % max(count, 1), len(on_ground))
+        seen_twice = np.stack([laid, ground], axis=1)
+        return Task(
+            query_names=tuple(f"{name} ({label})" for name in names for label in labels),
+            reference_names=tuple(names),
+            query_source=query_source,
+            reference_source=source,
+            positive=np.stack([np.arange(queries, dtype=np.int64), query_source], axis=1),
+            ignored=seen_twice if count > 1 else np.empty((0, 2), dtype=np.int64),
+            query_family=np.tile(np.arange(len(edits), dtype=np.int64), count),
+            families=tuple(labels),
+            query_class=np.repeat(classes[kept], len(edits)),
+            reference_class=classes[kept],
+        )
+
+    return Plan(
+        pictures=pictures,
+        edits=edits,
+        make_task=make_task,
+        description=f"synthetic copies of {len(pictures.names)} pictures from {where}",
+        seed=seed,
+    )
+
+
+def folder_pictures(root: Path, *, max_images: int, side: int, seed: int) -> Files:
+    """A random choice of the files below a folder; which of them are pictures shows on reading.
+
+    Raises:
+        ConfigError: the folder is missing or empty.
+    """
+    if not root.is_dir():
+        raise ConfigError(f"data.root: {root} is not a folder")
+    names = [str(path.relative_to(root)) for path in list_files(root)]
+    if not names:
+        raise ConfigError(f"data.root: {root} holds no file")
+    return choose(root, names, max_images=max_images, side=side, seed=seed)
+
+
+def choose(root: Path, names: list[str], *, max_images: int, side: int, seed: int) -> Files:
+    """At most ``max_images`` of the names, drawn at random, in their own order."""
+    if len(names) > max_images:
+        drawn = np.random.default_rng(seed).permutation(len(names))[:max_images]
+        names = [names[i] for i in sorted(drawn)]
+    return Files(root, names, side)

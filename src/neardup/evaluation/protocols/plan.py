@@ -1,0 +1,169 @@
+"""A protocol's pictures and labels, before any picture has been read."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from neardup.errors import ImageError
+from neardup.evaluation.edits.named import FAMILIES, Edit
+from neardup.evaluation.edits.pixels import Pixels, from_pil
+from neardup.evaluation.measures.synthetic import edit_image
+from neardup.evaluation.methods import Method
+from neardup.evaluation.protocols.task import Ids, Task
+from neardup.images.reading import read_image
+from neardup.progress import progress
+
+LARGEST_SIDE = 1024
+"""Shorter side, in pixels, to which real copies are shrunk: far above what any method looks at."""
+
+
+class Pictures(Protocol):
+    """N pictures with names; ``load(i)`` gives (H, W, 3) uint8 or raises ImageError."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def load(self, index: int) -> Pixels: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Pictures on disk, named relative to ``root``.
+
+    Attributes:
+        root: the folder.
+        names: paths below it.
+        side: pictures are shrunk until their shorter side is at most this, pixels; None: never.
+    """
+
+    root: Path
+    names: Sequence[str]
+    side: int | None = None
+
+    def load(self, index: int) -> Pixels:
+        image = read_image(self.root / self.names[index], min_side=self.side)
+        shorter = min(image.shape[:2])
+        if self.side is None or shorter <= self.side:
+            return image
+        height, width = (max(1, round(n * self.side / shorter)) for n in image.shape[:2])
+        smaller = Image.fromarray(image).resize((width, height), Image.Resampling.BOX)
+        return from_pil(smaller)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a protocol asks for.
+
+    Attributes:
+        pictures: the N files.
+        edits: E transformations to make of each picture; empty where copies are real.
+        make_task: from the (N',) indices that could be read to the labels of their comparison;
+            encodings come as :class:`Encoded` of the same N'.
+        description: the data in words, for the report and the bundle.
+        seed: of the edits.
+        references_from: picture index from which pictures are references only, not queries; None
+            where queries and references are the same pictures, or are edits and originals.
+    """
+
+    pictures: Pictures
+    edits: tuple[Edit, ...] = ()
+    make_task: Callable[[Ids], Task]
+    description: str
+    seed: int = 0
+    references_from: int | None = None
+
+    def view(self, picture: int, edit: int | None) -> Pixels:
+        """A picture, or its ``edit``-th transformation."""
+        image = self.pictures.load(picture)
+        return image if edit is None else self.edited(image, picture, self.edits[edit])
+
+    def edited(self, image: Pixels, picture: int, edit: Edit) -> Pixels:
+        """The edit of ``image``, which is the ``picture``-th; it may lie on the next one."""
+        ground = self._next_readable(picture) if FAMILIES[edit.family].on_ground else None
+        return edit_image(image, picture, edit, seed=self.seed, ground=ground)
+
+    def _next_readable(self, picture: int) -> Pixels:
+        total = len(self.pictures.names)
+        for step in range(1, total + 1):  # at the last it is the picture itself
+            try:
+                return self.pictures.load((picture + step) % total)
+            except ImageError:
+                continue
+        raise AssertionError("the picture itself has been read")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the methods made of the readable pictures.
+
+    Attributes:
+        kept: (N',) int64, indices of the pictures that could be read.
+        unreadable: name and reason of the others.
+        original: method name -> (N', D).
+        edited: method name -> (N', E, D).
+    """
+
+    kept: Ids
+    unreadable: list[tuple[str, str]]
+    original: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    edited: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+def encode(
+    plan: Plan, methods: Sequence[Method], *, batch_size: int, show_progress: bool = False
+) -> Encoded:
+    """Read every picture once, make its edits, and encode all of them by every method."""
+    views = 1 + len(plan.edits)
+    at_once = max(1, batch_size // views)
+    kept: list[int] = []
+    unreadable: list[tuple[str, str]] = []
+    parts: dict[str, list[NDArray[np.float32]]] = {method.name: [] for method in methods}
+    total = len(plan.pictures.names)
+    with progress("encoding", total * views, show=show_progress) as advance:
+        for start in range(0, total, at_once):
+            images: list[Pixels] = []
+            stop = min(start + at_once, total)
+            for index in range(start, stop):
+                try:
+                    image = plan.pictures.load(index)
+                except ImageError as error:
+                    unreadable.append((plan.pictures.names[index], error.reason))
+                    continue
+                kept.append(index)
+                images.append(image)
+                images += [plan.edited(image, index, edit) for edit in plan.edits]
+            if images:
+                for method in methods:
+                    parts[method.name].append(_in_batches(method, images, batch_size))
+            advance((stop - start) * views)
+    encoded = Encoded(np.array(kept, dtype=np.int64), unreadable)
+    for method in methods if kept else ():
+        vectors = np.concatenate(parts[method.name]).reshape(len(kept), views, -1)
+        encoded.original[method.name] = np.ascontiguousarray(vectors[:, 0])
+        encoded.edited[method.name] = np.ascontiguousarray(vectors[:, 1:])
+    return encoded
+
+
+def _in_batches(method: Method, images: list[Pixels], size: int) -> NDArray[np.float32]:
+    return np.concatenate(
+        [method.encode(images[i : i + size]) for i in range(0, len(images), size)]
+    )
+
+
+def vectors_of(
+    plan: Plan, encoded: Encoded, method: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The encodings of the task's queries (Q, D) and references (R, D)."""
+    original = encoded.original[method]
+    if plan.edits:
+        edited = encoded.edited[method]
+        return edited.reshape(-1, edited.shape[-1]), original
+    if plan.references_from is None:
+        return original, original
+    is_query = encoded.kept < plan.references_from
+    return original[is_query], original[~is_query]

@@ -1,0 +1,140 @@
+"""What a scan has computed so far, in one SQLite file that survives being killed.
+
+Files are known by (path, size, modification time), contents by their hash, so that a resumed scan
+neither reads nor embeds again what it knows.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from neardup.errors import NeardupError
+from neardup.library.file import Facts
+
+CACHE = "scan-cache.sqlite"
+"""What the file is called in a report folder."""
+
+FORMAT = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE IF NOT EXISTS files
+    (path BLOB PRIMARY KEY, bytes INTEGER, modified INTEGER, sha256 TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS contents
+    (sha256 TEXT PRIMARY KEY, error TEXT, facts TEXT, vector BLOB);
+"""
+
+
+class Content(NamedTuple):
+    """What became of one content.
+
+    Attributes:
+        error: why it was skipped; None when it is a picture.
+        facts: None when it was skipped.
+        vector: (D,) float32; None when it was skipped or is blank.
+    """
+
+    error: str | None
+    facts: Facts | None
+    vector: npt.NDArray[np.float32] | None
+
+    @property
+    def is_blank(self) -> bool:
+        return self.error is None and self.vector is None
+
+
+class ScanCache:
+    """The cache of one report folder, for one encoder.
+
+    Args:
+        path: the file; created when missing.
+        encoder_id: see ``Bundle.encoder_id``; what another encoder computed is dropped.
+        fresh: forget everything.
+    """
+
+    def __init__(self, path: Path, *, encoder_id: str, fresh: bool) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        about = {"format": str(FORMAT), "encoder": encoder_id}
+        try:
+            self._database = self._open(path)
+            if fresh or dict(self._database.execute("SELECT * FROM about")) != about:
+                self._forget(about)
+        except sqlite3.DatabaseError as error:
+            raise NeardupError(f"{path} is damaged or in use ({error}); delete it") from error
+
+    @staticmethod
+    def _open(path: Path) -> sqlite3.Connection:
+        database = sqlite3.connect(path, timeout=5)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_SCHEMA)
+        return database
+
+    def _forget(self, about: dict[str, str]) -> None:
+        with self._database:
+            for table in ("about", "files", "contents"):
+                self._database.execute(f"DELETE FROM {table}")
+            self._database.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._database.close()
+
+    def known_hash(self, path: Path, *, size: int, modified: int) -> str | None:
+        """The sha256 of a file that has not changed since it was read."""
+        row = self._database.execute(
+            "SELECT sha256 FROM files WHERE path = ? AND bytes = ? AND modified = ?",
+            (os.fsencode(path), size, modified),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def remember_files(self, files: Iterable[tuple[Path, int, int, str]]) -> None:
+        """Store (path, bytes, modified, sha256) of some files at once."""
+        with self._database:
+            self._database.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
+                [(os.fsencode(path), *rest) for path, *rest in files],
+            )
+
+    def known_content(self, sha256: str) -> Content | None:
+        row = self._database.execute(
+            "SELECT error, facts, vector FROM contents WHERE sha256 = ?", (sha256,)
+        ).fetchone()
+        if row is None:
+            return None
+        error, facts, vector = row
+        return Content(
+            error,
+            None if facts is None else Facts(**json.loads(facts)),
+            None if vector is None else np.frombuffer(vector, dtype="<f4"),
+        )
+
+    def remember_contents(self, contents: Iterable[tuple[str, Content]]) -> None:
+        """Store some contents by their sha256, all or none."""
+        with self._database:
+            self._database.executemany(
+                "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?)",
+                [
+                    (
+                        sha256,
+                        content.error,
+                        None if content.facts is None else json.dumps(asdict(content.facts)),
+                        None if content.vector is None else content.vector.astype("<f4").tobytes(),
+                    )
+                    for sha256, content in contents
+                ],
+            )

@@ -1,0 +1,1 @@
+"""Showing what a scan found: a page to look through, and tables for programs."""

@@ -1,0 +1,103 @@
+"""A scan's result for programs: groups.json, pairs.csv, skipped.csv, blank.csv.
+
+File names that are not valid UTF-8 are written as the bytes they are.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from neardup.files import replacing, write_text
+from neardup.library.file import File
+from neardup.library.listing import BLANK, GROUPS, PAGE, PAIRS, SKIPPED
+from neardup.scan.report.page import write_page
+from neardup.scan.result import DuplicateGroup, Member, ScanResult
+
+FORMAT = 1
+
+
+def write_pairs(result: ScanResult, path: Path) -> None:
+    """a, b, distance, identical: every pair within the threshold, nearest first."""
+    rows = ((pair.a, pair.b, f"{pair.distance:.6f}", int(pair.identical)) for pair in result.pairs)
+    _write_csv(path, ("a", "b", "distance", "identical"), rows)
+
+
+def write_skipped(result: ScanResult, path: Path) -> None:
+    """path, reason: what could not be read, in the order of the paths."""
+    _write_csv(path, ("path", "reason"), ((entry.path, entry.reason) for entry in result.skipped))
+
+
+def write_blank(result: ScanResult, path: Path) -> None:
+    """path, sha256: files of nearly one colour."""
+    _write_csv(path, ("path", "sha256"), ((file.path, file.sha256) for file in result.blank))
+
+
+def write_groups(result: ScanResult, path: Path) -> None:
+    """Everything about the scan and its groups, as JSON."""
+    write_text(path, json.dumps({**summary(result), "groups": groups(result)}, indent=1))
+
+
+def summary(result: ScanResult) -> dict[str, Any]:
+    """What the scan looked at and how, ready for JSON."""
+    return {
+        "format": FORMAT,
+        "folder": str(result.folder),
+        "against": None if result.against is None else str(result.against),
+        "threshold": result.threshold,
+        "at": result.at,
+        "encoder": result.encoder_id,
+        "counts": asdict(result.counts),
+        "duplicate_files": sum(len(group.files) - 1 for group in result.groups),
+        "pairs": len(result.pairs),
+        "search": result.search,
+        "seconds": result.seconds,
+    }
+
+
+def groups(result: ScanResult) -> list[dict[str, Any]]:
+    """The groups, surest first, ready for JSON; the first file of each is the one to keep."""
+    return [_group(group) for group in result.groups]
+
+
+def _group(group: DuplicateGroup) -> dict[str, Any]:
+    files = [_file(member, file) for member in group.members for file in member.picture.files]
+    return {"why": group.why, "farthest": round(group.farthest, 6), "files": files}
+
+
+def _file(member: Member, file: File) -> dict[str, Any]:
+    facts = member.picture.facts
+    return {
+        "path": str(file.path),
+        "sha256": file.sha256,
+        "distance": round(member.distance, 6),
+        "identical_to_previous": file is not member.picture.files[0],
+        "width": facts.width,
+        "height": facts.height,
+        "format": facts.format,
+        "bytes": file.bytes,
+        "taken": facts.taken,
+        "modified": file.modified // 1_000_000_000,
+        "link": file.link,
+    }
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with replacing(path) as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_report(
+    result: ScanResult, folder: Path, *, workers: int | None = None, show_progress: bool = True
+) -> None:
+    """Write the page and the tables; each file is replaced in one step."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_groups(result, folder / GROUPS)
+    write_pairs(result, folder / PAIRS)
+    write_skipped(result, folder / SKIPPED)
+    write_blank(result, folder / BLANK)
+    write_page(result, folder / PAGE, workers=workers, show_progress=show_progress)

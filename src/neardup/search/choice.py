@@ -1,0 +1,28 @@
+"""Which search to use: exact, unless there are very many vectors and faiss is installed."""
+
+from neardup.search import inverted
+from neardup.search.exact import Pairs, Vectors, nearest_pairs
+
+EXACT_UP_TO = 300_000
+"""Vectors that are always searched exactly; above, by inverted file when faiss is installed."""
+
+
+MAX_PAIRS = 10_000_000
+"""More are not kept: so many mean a threshold too loose, or thousands of shots of one scene."""
+
+
+def search(a: Vectors, threshold: float, b: Vectors | None = None) -> tuple[Pairs, str]:
+    """Pairs as ``pairs_within`` gives them, and how they were searched, in words."""
+    how = "exact: every pair within the threshold was found"
+    if max(len(a), 0 if b is None else len(b)) > EXACT_UP_TO and inverted.available():
+        pairs, recall = inverted.pairs_within(a, threshold, b, limit=MAX_PAIRS)
+        how = f"inverted file; recall measured on these pictures {recall:.4f}"
+    else:
+        pairs = nearest_pairs(a, threshold, b, limit=MAX_PAIRS)
+    if len(pairs.left) < MAX_PAIRS:
+        return pairs, how
+    reach = float(pairs.distance.max())
+    return pairs, (
+        f"cut short: only the {MAX_PAIRS:,} nearest pairs, up to distance {reach:.4f}, were kept; "
+        "the threshold is too loose for these pictures"
+    )
