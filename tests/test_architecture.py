@@ -50,7 +50,7 @@ def python_files(*, below: str) -> list[Path]:
 
 
 def inference_files() -> list[Path]:
-    apart = {PACKAGE / "training", PACKAGE / "evaluation", PACKAGE / "hydra_config.py"}
+    apart = {PACKAGE / name for name in ("training", "evaluation", "procedural", "config.py")}
     return [path for path in python_files(below="") if not apart & {path, *path.parents}]
 
 
@@ -59,6 +59,33 @@ def test_inference_stands_alone():
     assert PACKAGE / "detector.py" in files
     own = {"neardup.training", "neardup.evaluation", "neardup.config"}
     assert offenders(files, HEAVY | LEARNING - {"pandas"} | own) == []
+
+
+ROOMS = ("images", "search", "library", "scan", "scan.report", "evaluation", "training")
+"""Who may import whom: each only those before it, and the files beside the rooms."""
+
+
+def test_rooms_are_entered_one_way():
+    for place, room in enumerate(ROOMS):
+        later = {f"neardup.{name}" for name in ROOMS[place + 1 :]}
+        below = room.replace(".", "/")
+        inner = {PACKAGE / name.replace(".", "/") for name in ROOMS[place + 1 :]}
+        files = [path for path in python_files(below=below) if not inner & set(path.parents)]
+        assert offenders(files, later) == []
+
+
+def test_no_module_imports_itself_through_others():
+    """Also not inside a function, where Python would let it pass."""
+    modules = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+            ".__init__"
+        ): path
+        for path in python_files(below="")
+    }
+    uses = {name: (imports(path) & modules.keys()) - {name} for name, path in modules.items()}
+    while leaves := {name for name, used in uses.items() if not used}:
+        uses = {name: used - leaves for name, used in uses.items() if name not in leaves}
+    assert not uses, f"circles among {sorted(uses)}"
 
 
 def test_evaluation_needs_no_training():

@@ -16,7 +16,7 @@ from neardup.images.network_input import is_blank, load_input
 from neardup.images.reading import ImageSource, read_image, source_name
 
 if TYPE_CHECKING:
-    from neardup.scan.result import ScanResult
+    from neardup.scan.report.duplicates import Duplicates
 
 
 class Detector:
@@ -112,7 +112,7 @@ class Detector:
         against: str | Path | None = None,
         at: str | float | None = None,
         show_progress: bool = True,
-    ) -> "ScanResult":
+    ) -> "Duplicates":
         """Find the near-duplicates below a folder.
 
         Args:
@@ -131,10 +131,11 @@ class Detector:
         """
         from neardup.library.intake import Effort
         from neardup.scan.pipeline import ScanOptions, scan
+        from neardup.scan.report.duplicates import Duplicates
 
         options = ScanOptions(
             at=at,
             against=None if against is None else Path(against),
             effort=Effort(show_progress=show_progress),
         )
-        return scan(Path(folder), self.bundle, self.embedder, options)
+        return Duplicates.of(scan(Path(folder), self.bundle, self.embedder, options))

@@ -9,9 +9,10 @@ import pytest
 from browser import CHROMIUM, Browser
 
 from neardup.library.file import Facts, File, Picture, Skipped
+from neardup.library.intake import Counts
 from neardup.scan.decisions import Decisions
 from neardup.scan.report.page import write_page
-from neardup.scan.result import Counts, DuplicateGroup, Member, ScanResult
+from neardup.scan.result import DuplicateGroup, Member, ScanResult
 
 GROUPS = 2000
 THRESHOLD = 0.4

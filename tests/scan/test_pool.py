@@ -11,7 +11,7 @@ from neardup.library.pool import WorkerPool
 
 UNRULY = """
 import ctypes, os, sys, time
-from neardup.scan import worker
+from neardup.library import worker
 
 def unruly(task):
     if task["path"] == "crash":

@@ -153,7 +153,7 @@ def test_resume_reads_and_embeds_nothing_again(album, toy_bundle, tmp_path):
 def test_resume_tries_again_what_may_succeed_now(album, run_scan, monkeypatch):
     from neardup.library import pool
 
-    crashing = "from neardup.scan import worker; import os; "
+    crashing = "from neardup.library import worker; import os; "
     crashing += "worker.TASKS['decode'] = lambda task: os._exit(9); worker.main()"
     with monkeypatch.context() as patch:
         patch.setattr(pool, "COMMAND", (sys.executable, "-c", crashing))

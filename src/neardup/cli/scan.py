@@ -57,8 +57,9 @@ def run(options: argparse.Namespace) -> int:
     from neardup.detector import Detector
     from neardup.scan.decisions import Decisions
     from neardup.scan.pipeline import ScanOptions, scan
+    from neardup.scan.report.page import write_report
     from neardup.scan.report.script import check_script, write_script
-    from neardup.scan.report.tables import summary, write_report
+    from neardup.scan.report.tables import summary
 
     if options.script is not None:
         check_script(options.against)

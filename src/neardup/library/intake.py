@@ -18,7 +18,6 @@ from neardup.library.file import Facts, File, Picture, Skipped, by_content
 from neardup.library.pool import SECONDS_PER_FILE, Answer, WorkerPool
 from neardup.library.store import CACHE, Content, ScanCache
 from neardup.progress import progress
-from neardup.scan.result import Counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +35,17 @@ class Effort:
     workers: int | None = None
     seconds_per_file: float = SECONDS_PER_FILE
     show_progress: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Every file seen is one of these: embedded + identical + blank + skipped = seen."""
+
+    seen: int
+    embedded: int
+    identical: int
+    blank: int
+    skipped: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

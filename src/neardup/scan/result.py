@@ -1,14 +1,14 @@
 """What a scan found: groups of pictures, pairs of files."""
 
-import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 
 from neardup.library.file import File, Picture, Skipped
+from neardup.library.intake import Counts
 from neardup.scan.decisions import Decisions
 from neardup.search.exact import Pairs
 
@@ -108,17 +108,6 @@ class DuplicateGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """Every file seen is one of these: embedded + identical + blank + skipped = seen."""
-
-    seen: int
-    embedded: int
-    identical: int
-    blank: int
-    skipped: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
     """What a scan found.
 
@@ -152,29 +141,3 @@ class ScanResult:
     counts: Counts
     seconds: dict[str, float]
     search: str
-
-    def to_csv(self, path: str | Path) -> None:
-        """Write ``pairs`` as comma-separated values."""
-        from neardup.scan.report.tables import write_pairs
-
-        write_pairs(self, Path(path))
-
-    def to_html(self, path: str | Path) -> None:
-        """Write one self-contained page to look through the groups and decide."""
-        from neardup.scan.report.page import write_page
-
-        write_page(self, Path(path))
-
-    def to_pandas(self) -> Any:
-        """``pairs`` as a DataFrame with the columns a, b, distance, identical (needs pandas)."""
-        pandas = importlib.import_module("pandas")
-        rows: list[dict[str, Any]] = [
-            {
-                "a": str(pair.a),
-                "b": str(pair.b),
-                "distance": pair.distance,
-                "identical": pair.identical,
-            }
-            for pair in self.pairs
-        ]
-        return pandas.DataFrame(rows, columns=["a", "b", "distance", "identical"])

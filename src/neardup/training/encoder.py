@@ -88,7 +88,8 @@ class Encoder(nn.Module):
         """Embed pictures.
 
         Args:
-            images: (B, S, S, 3) uint8 RGB, as :func:`neardup.images.network_input.to_input` makes them.
+            images: (B, S, S, 3) uint8 RGB, as :func:`neardup.images.network_input.to_input` makes
+                them.
 
         Returns:
             (B, D) float32 of unit L2 norm.

@@ -8,8 +8,8 @@ from folders import fill, save
 from PIL import Image
 
 from neardup.procedural import generate
-from neardup.training.data.manifest import Manifest, scan_folder
-from neardup.training.data.near_copies import difference_hash, near_copy_groups, pairs_within
+from neardup.training.data.manifest import Manifest, difference_hash, scan_folder
+from neardup.training.data.near_copies import near_copy_groups, pairs_within
 
 
 def scan(root: Path, tmp_path: Path) -> Manifest:

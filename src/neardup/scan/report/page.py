@@ -1,4 +1,4 @@
-"""report.html: one self-contained page to look through the groups and decide.
+"""The report of a scan; report.html is one self-contained page to look through and decide.
 
 It refers to nothing outside itself and runs no script but its own. Pictures appear as embedded
 thumbnails, which link to the files.
@@ -14,14 +14,34 @@ from typing import Any
 from neardup.embedder import available_cores
 from neardup.files import write_text
 from neardup.library.file import Picture
+from neardup.library.listing import BLANK, GROUPS, PAGE, PAIRS, SKIPPED
 from neardup.library.pool import WorkerPool
 from neardup.progress import progress
-from neardup.scan.report.tables import groups, summary
+from neardup.scan.report.tables import (
+    groups,
+    summary,
+    write_blank,
+    write_groups,
+    write_pairs,
+    write_skipped,
+)
 from neardup.scan.result import ScanResult
 
 THUMBNAIL_SIDE = 192
 MAX_THUMBNAILS = 10_000
 """About 60 MB; the groups after that, the least sure, are shown without previews."""
+
+
+def write_report(
+    result: ScanResult, folder: Path, *, workers: int | None = None, show_progress: bool = True
+) -> None:
+    """Write the page and the tables; each file is replaced in one step."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_groups(result, folder / GROUPS)
+    write_pairs(result, folder / PAIRS)
+    write_skipped(result, folder / SKIPPED)
+    write_blank(result, folder / BLANK)
+    write_page(result, folder / PAGE, workers=workers, show_progress=show_progress)
 
 
 def write_page(

@@ -12,8 +12,6 @@ from typing import Any
 
 from neardup.files import replacing, write_text
 from neardup.library.file import File
-from neardup.library.listing import BLANK, GROUPS, PAGE, PAIRS, SKIPPED
-from neardup.scan.report.page import write_page
 from neardup.scan.result import DuplicateGroup, Member, ScanResult
 
 FORMAT = 1
@@ -89,15 +87,3 @@ def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
-
-
-def write_report(
-    result: ScanResult, folder: Path, *, workers: int | None = None, show_progress: bool = True
-) -> None:
-    """Write the page and the tables; each file is replaced in one step."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_groups(result, folder / GROUPS)
-    write_pairs(result, folder / PAIRS)
-    write_skipped(result, folder / SKIPPED)
-    write_blank(result, folder / BLANK)
-    write_page(result, folder / PAGE, workers=workers, show_progress=show_progress)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from neardup.embedder import available_cores
@@ -18,7 +19,6 @@ from neardup.errors import ImageError, NeardupError
 from neardup.files import content_hash, list_files, os_reason, write_text
 from neardup.images.reading import read_image
 from neardup.progress import progress
-from neardup.training.data.near_copies import difference_hash
 from neardup.training.data.workers import map_unordered
 
 _FORMAT = 1  # of the cache file; also changes when the figures in an entry change meaning
@@ -197,3 +197,19 @@ def _save(cache: Path, entries: Iterable[Entry]) -> None:
         raise NeardupError(
             f"{cache}: cannot be written ({error.strerror or error}); choose another data.cache_dir"
         ) from error
+
+
+def difference_hash(image: NDArray[np.uint8]) -> int:
+    """dHash: which of 8 x 8 steps to the right get brighter (N. Krawetz, 2013).
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+
+    Returns:
+        64 bits, the first step of the first row in the highest.
+    """
+    grey = Image.fromarray(image).convert("L")
+    small = grey.resize((9, 8), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    levels = np.asarray(small)
+    brighter = levels[:, 1:] > levels[:, :-1]
+    return int.from_bytes(np.packbits(brighter).tobytes(), "big")

@@ -6,16 +6,13 @@ Left in, they would be taken for different pictures: positives that the loss pus
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 from math import comb
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-if TYPE_CHECKING:
-    from neardup.training.data.manifest import Manifest
+from neardup.training.data.manifest import Manifest
 
 LEAST_BITS = 6
 """A hash with fewer ones, or fewer zeros, than this says too little to match by.
@@ -27,23 +24,7 @@ chain into one group; they are matched by content alone.
 _BLOCK = 1024
 
 
-def difference_hash(image: NDArray[np.uint8]) -> int:
-    """dHash: which of 8 x 8 steps to the right get brighter (N. Krawetz, 2013).
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-
-    Returns:
-        64 bits, the first step of the first row in the highest.
-    """
-    grey = Image.fromarray(image).convert("L")
-    small = grey.resize((9, 8), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    levels = np.asarray(small)
-    brighter = levels[:, 1:] > levels[:, :-1]
-    return int.from_bytes(np.packbits(brighter).tobytes(), "big")
-
-
-def near_copy_groups(manifest: "Manifest", *, radius: int = 3) -> NDArray[np.int64]:
+def near_copy_groups(manifest: Manifest, *, radius: int = 3) -> NDArray[np.int64]:
     """Group the images that are one picture: equal bytes, or dHashes at most `radius` bits apart.
 
     Groups are connected components, so a chain of small differences is one group.
