@@ -45,4 +45,3 @@ def test_compare_scan_and_embed(toy_bundle, picture, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("pip install 'neardup[index]'") == 2
-    assert "pip install shtab" in done.stderr

@@ -1,1 +1,1 @@
-"""The commands of ``neardup``, one a file; nothing heavy is imported until one runs."""
+"""The `neardup` command; one file for each of its commands."""

@@ -1,1 +1,1 @@
-"""Measuring how well distances separate duplicates from other pictures (numpy, no torch)."""
+"""Measuring an encoder: `run.py` leads from a plan to a report."""

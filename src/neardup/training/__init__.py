@@ -1,1 +1,1 @@
-"""Training an encoder. Nothing outside this package imports it."""
+"""Training an encoder: `run.py` leads from a configuration to a bundle."""

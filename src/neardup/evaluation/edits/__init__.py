@@ -1,0 +1,1 @@
+"""The named transformations that copies are made by; training has its own."""

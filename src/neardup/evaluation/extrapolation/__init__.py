@@ -1,0 +1,1 @@
+"""From the pairs that were measured to collections far larger than them."""

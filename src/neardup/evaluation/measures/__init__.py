@@ -1,0 +1,1 @@
+"""What is counted: sweeps, ranks, groups, intervals."""

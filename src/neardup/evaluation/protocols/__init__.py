@@ -1,0 +1,1 @@
+"""What is compared with what, and which pairs are duplicates."""

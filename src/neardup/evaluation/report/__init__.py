@@ -1,0 +1,1 @@
+"""The figures, tables, plots and page of an evaluation."""

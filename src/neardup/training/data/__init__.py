@@ -1,1 +1,1 @@
-"""From files or formulas to batches of views."""
+"""From a folder or from formulas to batches of pairs."""
