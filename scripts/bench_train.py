@@ -8,8 +8,8 @@ has a GPU. Images are views, two a pair. Measured are
 - the bare step: forward pass, loss, backward pass and optimizer on batches that lie ready on the
   device; nothing that trains with this configuration can be faster;
 - training: the same with the loader, Lightning, the figures and the logger of ``train.py``, after
-  ``--warmup`` steps, without start-up and validation, for each engine of the augmentation;
-- the loader alone, in one process on one core, for each engine.
+  ``--warmup`` steps, without start-up and validation;
+- the loader alone, in one process on one core.
 
 They take turns, so that a slow minute hits all of them: each ratio is to the mean of the bare steps
 before and after. Loaders run ahead, by four batches each: with many of them, ``--warmup`` has to be
@@ -19,7 +19,6 @@ a multiple of four times their number, or the first batches measured are ready o
 import argparse
 import copy
 import gc
-import itertools
 import json
 import logging
 import tempfile
@@ -51,7 +50,6 @@ from neardup.training.teacher import load_teacher
 from neardup.training.weights import initial_encoder
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-ENGINES = ("fast", "albumentations")
 READY_BATCHES = 4
 
 
@@ -109,11 +107,8 @@ class Bench:
     def new_module(self) -> SiameseModule:
         return build_module(self.config, copy.deepcopy(self.encoder), {}, self.teacher)
 
-    def with_engine(self, engine: str) -> TrainConfig:
-        return replace(self.config, augment=replace(self.config.augment, engine=engine))
-
-    def loader(self, engine: str) -> DataLoader[Any]:
-        data = build_data(self.with_engine(engine), self.sources, view_size=self.view_size)
+    def loader(self) -> DataLoader[Any]:
+        data = build_data(self.config, self.sources, view_size=self.view_size)
         return DataLoader(data.dataset, batch_sampler=data.make_sampler())
 
     def images(self, steps: int) -> int:
@@ -132,9 +127,9 @@ class Bench:
             self.optimizer.step()
         return self.images(self.steps) / (finished(self.device) - started)
 
-    def training(self, engine: str) -> float:
+    def training(self) -> float:
         with tempfile.TemporaryDirectory() as folder:
-            config = replace(self.with_engine(engine), run_dir=folder)
+            config = replace(self.config, run_dir=folder)
             clock = Clock(self.warmup, self.steps)
             callbacks = [
                 Throughput(config.trainer.max_steps),
@@ -149,10 +144,10 @@ class Bench:
         gc.collect()  # ends the loader's processes
         return self.images(self.steps) / clock.seconds
 
-    def loading(self, engine: str) -> float:
+    def loading(self) -> float:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        batches = iter(self.loader(engine))
+        batches = iter(self.loader())
         next(batches)
         count = min(READY_BATCHES, self.steps)
         started = time.perf_counter()
@@ -196,13 +191,13 @@ def main(arguments: list[str] | None = None) -> None:
         print(json.dumps(bench.about()), flush=True)
         found: dict[str, list[float]] = defaultdict(list)
         before = bench.bare()
-        for _, engine in itertools.product(range(options.rounds), ENGINES):
-            training, after = bench.training(engine), bench.bare()
+        for _ in range(options.rounds):
+            training, after = bench.training(), bench.bare()
             row = {
                 "bare step, images/s": after,
-                f"training, {engine}, images/s": training,
-                f"training / bare step, {engine}": training / ((before + after) / 2),
-                f"loader on one core, {engine}, images/s": bench.loading(engine),
+                "training, images/s": training,
+                "training / bare step": training / ((before + after) / 2),
+                "loader on one core, images/s": bench.loading(),
             }
             before = after
             for name, value in row.items():

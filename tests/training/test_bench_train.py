@@ -26,20 +26,17 @@ def test_it_prints_each_speed_and_their_ratio(tmp_path: Path) -> None:
     about, *rounds = map(json.loads, done.stdout.splitlines())
     assert (about["device"], about["image_size"], about["batch_size"]) == ("cpu", 32, 8)
     found = {row["measured"]: row for row in rounds if "measured" in row}
-    for engine in ("fast", "albumentations"):
-        ratio = found[f"training / bare step, {engine}"]["median"]
-        training = found[f"training, {engine}, images/s"]["median"]
-        assert 0 < ratio < 1.5  # a stall may hit either
-        assert training > 0
-        assert found[f"loader on one core, {engine}, images/s"]["low"] > 0
+    assert 0 < found["training / bare step"]["median"] < 1.5  # a stall may hit either
+    assert found["training, images/s"]["median"] > 0
+    assert found["loader on one core, images/s"]["low"] > 0
     assert not list(tmp_path.iterdir())  # nothing is left behind
 
 
 def test_a_wrong_key_is_refused(tmp_path: Path) -> None:
     script = str(REPOSITORY / "scripts/bench_train.py")
     done = subprocess.run(
-        [sys.executable, script, "augment.engine=slow"],
+        [sys.executable, script, "augment.max_zoom=0"],
         cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "augment.engine=slow" in done.stderr
+    assert "augment.max_zoom=0" in done.stderr

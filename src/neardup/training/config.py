@@ -98,12 +98,6 @@ class ImagenetteConfig(FolderConfig):
 class AugmentConfig:
     """How a view is made from its source. The ``*_probability`` keys are per view."""
 
-    engine: str = setting(
-        "fast",
-        "what changes colour and adds noise: our own code, or albumentations, which it equals in"
-        " distribution",
-        choices=("fast", "albumentations"),
-    )
     identity_share: float = setting(0.1, "share of positives left untouched", low=0.0, high=1.0)
     anchor_identity_share: float = setting(
         0.1,

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neardup.training import fast_changes
 from neardup.training.config import AugmentConfig
 from neardup.training.encoder import squash
 from neardup.training.surroundings import caption, collage, screenshot
@@ -170,35 +169,21 @@ def _pixel_changes(config: AugmentConfig, image_size: int) -> Changes:
         interpolation_pair={"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR},
         p=1.0,
     )
-    colour, salt_pepper, gaussian = _slow_changes(config)
+    light = ((1.0 - x, 1.0 + x) for x in (config.brightness, config.contrast, config.saturation))
+    hue = config.hue / 360.0  # a share of the whole turn
+    colour = A.ColorJitter(*light, hue=(-hue, hue), p=1.0)
+    salt_pepper = A.SaltAndPepper(amount=(0.0, config.salt_pepper), p=1.0)
+    gaussian = A.GaussNoise(std_range=(0.0, config.gaussian), p=1.0)
     return [
         (config.exposure_probability, _Albumentation(A.OneOf(exposure, p=1.0))),
         (config.gamma_probability, _Albumentation(A.OneOf(gamma, p=1.0))),
-        (config.colour_probability, colour),
+        (config.colour_probability, _Albumentation(colour)),
         (config.grayscale_probability, _Albumentation(A.ToGray(p=1.0))),
         (config.filter_probability, _Albumentation(A.OneOf(filters, p=1.0))),
         (config.overlay_probability, _Albumentation(overlay)),
         (config.thumbnail_probability, _Albumentation(thumbnail)),
         (config.blur_probability, _Albumentation(blur)),
         (config.jpeg_probability, _Albumentation(jpeg)),
-        (config.salt_pepper_probability, salt_pepper),
-        (config.gaussian_probability, gaussian),
+        (config.salt_pepper_probability, _Albumentation(salt_pepper)),
+        (config.gaussian_probability, _Albumentation(gaussian)),
     ]
-
-
-def _slow_changes(config: AugmentConfig) -> tuple[Change, Change, Change]:
-    """Colour, salt and pepper, Gaussian noise: where albumentations takes its time."""
-    light = config.brightness, config.contrast, config.saturation
-    hue = config.hue / 360.0  # a share of the whole turn
-    if config.engine == "fast":
-        return (
-            fast_changes.ColorJitter(*light, hue),
-            fast_changes.SaltAndPepper(config.salt_pepper),
-            fast_changes.GaussNoise(config.gaussian),
-        )
-    jitter = A.ColorJitter(*((1.0 - x, 1.0 + x) for x in light), hue=(-hue, hue), p=1.0)
-    return (
-        _Albumentation(jitter),
-        _Albumentation(A.SaltAndPepper(amount=(0.0, config.salt_pepper), p=1.0)),
-        _Albumentation(A.GaussNoise(std_range=(0.0, config.gaussian), p=1.0)),
-    )

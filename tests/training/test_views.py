@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -214,3 +215,14 @@ def test_a_thumbnail_leaves_few_different_pixels() -> None:
     config = replace(OFF, thumbnail_probability=1.0, thumbnail=0.25)
     spread = [view.std() for view in views(config, noise)]
     assert max(spread) < 0.7 * noise.std()
+
+
+def test_a_view_is_a_function_of_its_key_alone(picture: np.ndarray) -> None:
+    """Neither of the views made before it, nor of anyone else's random numbers."""
+    first = [ViewMaker(STRONG, SIZE, OTHERS)(picture, (1, k)) for k in range(8)]
+    cv2.setRNGSeed(99)
+    np.random.seed(99)
+    again = [ViewMaker(STRONG, SIZE, OTHERS)(picture, (1, k)) for k in reversed(range(8))]
+    for view, same in zip(first, reversed(again), strict=True):
+        np.testing.assert_array_equal(view, same)
+    assert len({view.tobytes() for view in first}) == 8
