@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from neardup.distance import l2_matrix
-from neardup.evaluation.measures.curve import average_precision_bounds, sweep_scores
+from neardup.evaluation.measures.curve import average_precision_of, sweep_scores
 from neardup.evaluation.measures.metrics import max_f1, recall_at_precision
 from neardup.evaluation.measures.scoring import score
 from neardup.evaluation.protocols.task import Task
@@ -58,7 +58,6 @@ def main() -> None:
     scores = score(task, left, right, l2_matrix, show_progress=True)
     scored = time.perf_counter()
     swept = sweep_scores(scores)
-    low, high = average_precision_bounds(scores)
     finished = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     result = {
@@ -69,7 +68,7 @@ def main() -> None:
         "peak_gb": round(peak, 2),
         "rows": len(swept.threshold),
         "exact_to": scores.complete_to,
-        "average_precision": [low, high],
+        "average_precision": average_precision_of(scores),
         "max_f1": max_f1(swept).threshold,
         "recall_at_precision_0.999": recall_at_precision(swept, 0.999).recall,
     }

@@ -8,7 +8,8 @@ import torch
 import torch.distributed as dist
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined]
+from torch import Tensor
 from torch.distributed.nn import functional
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -93,7 +94,7 @@ class SiameseModule(LightningModule):
         return parts, embeddings, source
 
     def training_step(self, batch: Pair, batch_idx: int) -> dict[str, Tensor]:
-        """One step, and its figures, none of which waits for a GPU (see ``readback.py``)."""
+        """One step, and its figures."""
         parts, embeddings, source = self.objective(batch)
         geometry = batch_geometry(embeddings.detach(), source)
         log_every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
@@ -107,7 +108,7 @@ class SiameseModule(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW or SGD, linear warm-up, cosine decay; no weight decay on norms and biases."""
         config = self.optimizer_config
-        groups = _decay_groups(self.encoder, config.weight_decay)
+        groups = param_groups_weight_decay(self.encoder, config.weight_decay)
         optimizer: Optimizer
         if config.name == "sgd":
             optimizer = torch.optim.SGD(groups, lr=config.lr, momentum=0.9, nesterov=True)
@@ -146,15 +147,6 @@ def batch_geometry(embeddings: Tensor, source: Tensor) -> dict[str, Tensor]:
 def _mean_where(mask: Tensor, values: Tensor) -> Tensor:
     """``values[mask].mean()``, which would wait for a GPU to count the mask."""
     return (values * mask).sum() / mask.sum()
-
-
-def _decay_groups(encoder: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    weights = [p for p in encoder.parameters() if p.requires_grad and p.ndim > 1]
-    rest = [p for p in encoder.parameters() if p.requires_grad and p.ndim <= 1]
-    return [
-        {"params": weights, "weight_decay": weight_decay},
-        {"params": rest, "weight_decay": 0.0},
-    ]
 
 
 def warmup_cosine(max_steps: int, warmup_fraction: float) -> Callable[[int], float]:

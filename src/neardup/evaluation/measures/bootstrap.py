@@ -150,7 +150,7 @@ class _Prepared:
         self.last_equal = np.searchsorted(distance, distance, side="right") - 1
         self.near = scores.near
         self.closer = np.searchsorted(scores.near_distance, distance, side="right")
-        _, _, most = false_positives_at_positives(scores)
+        _, most = false_positives_at_positives(scores)
         self.beyond = np.where(distance > scores.complete_to, most, 0)
         self.negatives = max(scores.negatives, 1)
         self.at: dict[str, tuple[int, int | None]] = {}
@@ -182,10 +182,8 @@ class _Prepared:
         step = np.diff(found, prepend=0.0)
         false_at = true_at / np.maximum(precision, 1e-12) - true_at
         strict = found / np.maximum(found + false_at, 1e-12)  # equals in the worst order
-        negatives = self.resampler.of_all_negatives(drawn, self.task)
         figures = {
             "average_precision": float(np.sum(step * precision) / total),
-            "roc_area": 1 - float(np.sum(step * false_at)) / (total * max(negatives, 1e-12)),
             "micro_average_precision_isc2021": float(np.sum(step * strict) / total),
             "recall_at_p90_isc2021": float(np.max(found[strict >= 0.9], initial=0.0) / total),
         }

@@ -46,50 +46,28 @@ def sweep_scores(scores: PairScores) -> Sweep:
 
 def false_positives_at_positives(
     scores: PairScores,
-) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """For every duplicate, ascending: its distance and how many negatives are at most as far.
 
     Returns:
-        (P,) float32 distances, (P,) int64 smallest and (P,) int64 largest possible count: they are
-        equal, so exact, up to ``complete_to``, and differ by less than one bin's pairs beyond.
+        (P,) float32 distances and (P,) int64 counts: exact up to ``complete_to``, beyond it too
+        many by less than the pairs of one bin.
     """
     positive = np.sort(scores.positive_distance)
     exact = np.searchsorted(scores.near_distance, positive, side="right").astype(np.int64)
     _, index = _binned(positive, scores)
-    total = np.cumsum(scores.histogram)
     beyond = positive > scores.complete_to
-    within_bin = 0 if scores.scale.whole else scores.histogram[index]
-    most = np.where(beyond, total[index], exact)
-    fewest = np.where(beyond, total[index] - within_bin, exact)
-    return positive, fewest, most
+    return positive, np.where(beyond, np.cumsum(scores.histogram)[index], exact)
 
 
-def average_precision_bounds(scores: PairScores) -> tuple[float, float]:
-    """The smallest and largest average precision that the counts allow; equal when all is exact.
+def average_precision_of(scores: PairScores) -> float:
+    """Average precision as scikit-learn defines it: equal distances share their precision.
 
-    scikit-learn's definition: duplicates at one distance share the precision of their distance.
+    Exact up to ``complete_to``; beyond, the smallest that the counts of the bins allow.
     """
-    positive, fewest, most = false_positives_at_positives(scores)
+    positive, false_positives = false_positives_at_positives(scores)
     true_positives = np.searchsorted(positive, positive, side="right")
-    low = np.mean(true_positives / (true_positives + most))
-    high = np.mean(true_positives / (true_positives + fewest))
-    return float(low), float(high)
-
-
-def roc_area_bounds(scores: PairScores) -> tuple[float, float]:
-    """Bounds of the chance that a duplicate is closer than a negative, a tie counting half.
-
-    The same as the area under the ROC curve by trapezoids.
-    """
-    if not scores.negatives:
-        return 1.0, 1.0
-    positive, fewest, most = false_positives_at_positives(scores)
-    closer = np.searchsorted(scores.near_distance, positive, side="left")
-    within_bin = scores.histogram[_binned(positive, scores)[1]] if scores.scale.whole else 0
-    ties = np.where(positive > scores.complete_to, within_bin, most - closer)
-    high = 1 - np.mean(fewest - ties / 2) / scores.negatives
-    low = 1 - np.mean(most - ties / 2) / scores.negatives
-    return float(low), float(high)
+    return float(np.mean(true_positives / (true_positives + false_positives)))
 
 
 def false_positive_rate(scores: PairScores, threshold: float | None) -> float:

@@ -111,11 +111,8 @@ def headline(part: Part) -> dict[str, float | None]:
     """The figures that need no chosen threshold, over all the pairs of a part."""
     swept = part.sweep
     isc = isc_of_scores(part.scores)
-    low, high = curve.average_precision_bounds(part.scores)
     figures: dict[str, float | None] = {
-        "average_precision": low,
-        "average_precision_upper_bound": high,
-        "roc_area": curve.roc_area_bounds(part.scores)[0],
+        "average_precision": curve.average_precision_of(part.scores),
         "micro_average_precision_isc2021": isc.micro_average_precision,
         "recall_at_p90_isc2021": isc.recall_at_p90,
         "mean_average_precision": float(np.mean(query_average_precision(part.scores)[1])),
@@ -151,7 +148,7 @@ def by_family(
             FamilyRow(
                 family=name,
                 queries=len(kept),
-                average_precision=curve.average_precision_bounds(scores)[0],
+                average_precision=curve.average_precision_of(scores),
                 rank_1=float(np.mean(query_rank_1(scores)[1])),
                 recall=recall,
                 precision=precision,

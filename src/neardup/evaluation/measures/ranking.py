@@ -55,7 +55,7 @@ def isc_of_scores(scores: PairScores) -> IscMetrics:
     Beyond ``scores.complete_to`` negatives count at the start of their histogram bin, which can
     only lower the figures.
     """
-    positive, _, most = false_positives_at_positives(scores)
+    positive, most = false_positives_at_positives(scores)
     return _isc(positive.astype(np.float64), most, len(positive))
 
 

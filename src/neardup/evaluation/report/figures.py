@@ -129,14 +129,9 @@ def exactness(main: Judged) -> str:
     scores = main.measured.whole.scores
     if np.isinf(scores.complete_to):
         return "every threshold at which a decision changes is listed; all figures are exact"
-    low, high = (
-        headline(main.measured.test)["average_precision"],
-        headline(main.measured.test)["average_precision_upper_bound"],
-    )
     return (
         f"all counts are exact; every threshold up to {scores.complete_to:.4f} at which a decision "
-        f"changes is listed, beyond it one every {scores.scale.step:.1e}; "
-        f"average precision lies in [{low:.5f}, {high:.5f}]"
+        f"changes is listed, beyond it one every {scores.scale.step:.1e}"
     )
 
 

@@ -3,35 +3,9 @@
 import math
 from typing import Any
 
-import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from torch import Tensor
 
 from neardup.errors import NeardupError
-
-
-class Readback:
-    """A copy under way.
-
-    Args:
-        figures: (N,) floats, on any device.
-        step: which step they are of.
-    """
-
-    def __init__(self, figures: Tensor, *, step: int) -> None:
-        self.step = step
-        self._copy = figures.to("cpu", non_blocking=figures.is_cuda)
-        self._arrival = None
-        if figures.is_cuda:
-            self._arrival = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            self._arrival.record(torch.cuda.current_stream(figures.device))
-
-    def values(self) -> list[float]:
-        """The N figures; waits for their own step, for none after it."""
-        if self._arrival:
-            self._arrival.synchronize()
-        return [float(value) for value in self._copy]
-
 
 SPREAD = 0.1
 """Mean L2 distance of different pictures below which they lie on one spot."""
@@ -46,36 +20,19 @@ class Alarm(Callback):
     A step is collapsed when different pictures lie closer than :data:`SPREAD` on average and the
     positives are not clearly closer than the nearest negatives (by less than a factor of 2). An
     untrained encoder starts like this, hence the patience. 0 is for ever.
-
-    A GPU's step is judged when the next one is under way.
     """
 
     def __init__(self, patience: int) -> None:
         self.patience = patience
         self.collapsed_steps = 0
-        self._unread: Readback | None = None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Judge the step just taken, or the one before it."""
-        figures = torch.stack([outputs[name].detach() for name in _FIGURES])
-        previous, self._unread = self._unread, Readback(figures, step=trainer.global_step - 1)
-        if not figures.is_cuda:
-            previous, self._unread = self._unread, None
-        if previous:
-            self._judge(previous)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Judge the last step of the round, before it is validated and saved."""
-        if self._unread:
-            self._judge(self._unread)
-            self._unread = None
-
-    def _judge(self, figures: Readback) -> None:
-        loss, spread, positive, nearest = figures.values()
+        """Judge the step just taken."""
+        loss, spread, positive, nearest = (float(outputs[name]) for name in _FIGURES)
         if not math.isfinite(loss):
-            raise NeardupError(diverged(f"the loss became {loss}", figures.step))
+            raise NeardupError(diverged(f"the loss became {loss}", trainer.global_step - 1))
         collapsed = spread < SPREAD and positive >= 0.5 * nearest  # both are 0 on one point
         self.collapsed_steps = self.collapsed_steps + 1 if collapsed else 0
         if self.patience and self.collapsed_steps >= self.patience:

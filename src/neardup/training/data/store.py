@@ -4,12 +4,12 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from neardup.embedder import available_cores
@@ -122,7 +122,8 @@ def cached(
     key = hashlib.sha256(f"{_FORMAT} {pictures.key()}".encode()).hexdigest()[:32]
     folder = Path(cache_dir).expanduser() / "images" / key
     try:
-        with only_one(folder.with_suffix(".lock")):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
             if not _usable(folder):
                 _build(folder, made(), len(pictures))
     except OSError as error:
@@ -212,19 +213,3 @@ def _make(pictures: Pictures, position: int) -> Picture | str:
         return pictures[position]
     except ImageError as error:
         return str(error)
-
-
-try:
-    import fcntl
-except ImportError:  # no advisory locks on this system: two processes may do the same work twice
-    fcntl = None  # type: ignore[assignment]
-
-
-@contextmanager
-def only_one(lock_file: Path) -> Iterator[None]:
-    """Wait until no other process is inside; the system frees the lock of a killed process."""
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
-    with open(lock_file, "wb") as file:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
