@@ -86,7 +86,7 @@ class Bench:
         self.device = self.trainer.strategy.root_device
         self.module = self.new_module().to(self.device).train()
         self.optimizer = self.module.configure_optimizers()["optimizer"]  # type: ignore[index]
-        batches = iter(self.loader("fast"))
+        batches = iter(self.loader())
         self.ready = [
             {name: value.to(self.device) for name, value in next(batches).items()}
             for _ in range(min(READY_BATCHES, length))

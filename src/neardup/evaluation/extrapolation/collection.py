@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neardup.evaluation.config import EvalConfig
-from neardup.evaluation.extrapolation import collection
 from neardup.evaluation.extrapolation.tail import TailFit, fit_depths, fit_tail
 from neardup.evaluation.measures.bootstrap import LEVEL, Resampler
 from neardup.evaluation.measures.curve import false_positive_rate
@@ -240,7 +239,7 @@ def _once(task: Task) -> int:
     return len(task.positive) // (2 if task.same_set else 1)
 
 
-def describe(config: EvalConfig, main: Judged, rates: collection.FalsePairRates) -> dict[str, Any]:
+def describe(config: EvalConfig, main: Judged, rates: FalsePairRates) -> dict[str, Any]:
     """Expected false pairs, the tail behind them, its check, and a threshold or a refusal.
 
     The threshold, or None, becomes an operating point of ``main``, named like ``collection=1e6``.
@@ -267,11 +266,11 @@ def describe(config: EvalConfig, main: Judged, rates: collection.FalsePairRates)
         known = None if threshold is None else rates.rate(threshold)
         if known is not None:
             result["curves"][point] = [
-                [n, *(collection.expected_false_pairs(n, value) for value in known)]
+                [n, *(expected_false_pairs(n, value) for value in known)]
                 for n in np.logspace(3, 8, 26).tolist()
             ]
             result.setdefault("expected", {})[point] = [
-                collection.expected_false_pairs(size, value) for value in known
+                expected_false_pairs(size, value) for value in known
             ]
     return result
 

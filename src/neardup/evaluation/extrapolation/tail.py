@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import genpareto
 
 FEWEST = 100
 """Negatives below the level that a fit needs at least."""
@@ -23,7 +24,6 @@ FEWEST = 100
 _SIZES = (2000, 1400, 1000, 700, 500, 350, 250, 175, 125, FEWEST)
 _REJECT = 0.1
 _SIMULATIONS = 200
-_EXPONENTIAL = 1e-9  # a shape below this is 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +50,12 @@ class TailFit:
     def rate(self, threshold: ArrayLike) -> NDArray[np.float64]:
         """False-positive rate at thresholds up to ``level``, the same shape, in [0, 1]."""
         depth = self.level - np.asarray(threshold, dtype=np.float64)
-        return self.share_below * _survival(depth, self.shape, self.scale)
+        return np.asarray(self.share_below * genpareto.sf(depth, self.shape, scale=self.scale))
 
     def threshold(self, rate: float) -> float:
         """The distance with this false-positive rate, which is at most ``share_below``."""
         share = rate / self.share_below
-        if self.shape < _EXPONENTIAL:
-            return self.level + self.scale * float(np.log(share))
-        return self.level - self.scale / self.shape * float(share**-self.shape - 1)
+        return self.level - float(genpareto.isf(share, self.shape, scale=self.scale))
 
 
 def fit_tail(near_distance: NDArray[np.float32], negatives: int, *, seed: int) -> TailFit | str:
@@ -119,27 +117,17 @@ def fit_depths(
     return shape, max(2 * a0 * a1 / (a0 - 2 * a1), 1e-12)
 
 
-def _survival(depth: NDArray[np.float64], shape: float, scale: float) -> NDArray[np.float64]:
-    if shape < _EXPONENTIAL:
-        return np.asarray(np.exp(-depth / scale))
-    return np.asarray((1 + shape * depth / scale) ** (-1 / shape))
-
-
 def _goodness(
     depth: NDArray[np.float64], shape: float, scale: float, rng: np.random.Generator
 ) -> float:
     """P-value of the Kolmogorov-Smirnov distance, the parameters refitted in each simulation."""
     seen = _distance_to_model(depth, shape, scale)
-    uniform = rng.random((_SIMULATIONS, len(depth)))
-    if shape < _EXPONENTIAL:
-        simulated = -scale * np.log(uniform)
-    else:
-        simulated = scale / shape * (uniform**-shape - 1)
+    simulated = genpareto.rvs(shape, scale=scale, size=(_SIMULATIONS, len(depth)), random_state=rng)
     worse = sum(_distance_to_model(y, *fit_depths(y)) >= seen for y in simulated)
     return (worse + 1) / (_SIMULATIONS + 1)
 
 
 def _distance_to_model(depth: NDArray[np.float64], shape: float, scale: float) -> float:
-    model = 1 - _survival(np.sort(depth), shape, scale)
+    model = genpareto.cdf(np.sort(depth), shape, scale=scale)
     steps = np.arange(len(depth) + 1) / len(depth)
     return float(max((steps[1:] - model).max(), (model - steps[:-1]).max()))
