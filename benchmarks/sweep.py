@@ -1,4 +1,4 @@
-"""Time and memory of the exact sweep: ``python scripts/bench_sweep.py [--queries N]``.
+"""Time and memory of the exact sweep: ``python benchmarks/sweep.py [--queries N]``.
 
 Unit vectors are made up: every query is a noisy copy of one reference. The run fails if the
 process ever takes more than the limit.

@@ -1,4 +1,4 @@
-"""``scripts/bench_train.py`` on a few tiny steps."""
+"""``benchmarks/train.py`` on a few tiny steps."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ LENGTH = ("trainer.max_steps", "trainer.val_every")
 
 
 def test_it_prints_each_speed_and_their_ratio(tmp_path: Path) -> None:
-    script = str(REPOSITORY / "scripts/bench_train.py")
+    script = str(REPOSITORY / "benchmarks/train.py")
     keys = [override for override in TINY if not override.startswith(LENGTH)]
     short = ["--rounds", "1", "--steps", "2", "--warmup", "1"]
     done = subprocess.run(
@@ -33,7 +33,7 @@ def test_it_prints_each_speed_and_their_ratio(tmp_path: Path) -> None:
 
 
 def test_a_wrong_key_is_refused(tmp_path: Path) -> None:
-    script = str(REPOSITORY / "scripts/bench_train.py")
+    script = str(REPOSITORY / "benchmarks/train.py")
     done = subprocess.run(
         [sys.executable, script, "augment.max_zoom=0"],
         cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120,

@@ -1,6 +1,6 @@
 """Does ``train.py`` keep its processor busy? Its speed against that of the bare training step.
 
-    python scripts/bench_train.py [--rounds N] [--steps N] [--warmup N] [KEY=VALUE ...]
+    python benchmarks/train.py [--rounds N] [--steps N] [--warmup N] [KEY=VALUE ...]
 
 The keys are those of ``train.py``; ``trainer.accelerator=cpu`` measures the CPU of a machine that
 has a GPU. Images are views, two a pair. Measured are

@@ -1,7 +1,7 @@
 """neardup against imagededup's CNN, end to end, on the same photos with the same backbone.
 
-    python scripts/bench_scan.py --photos DIR --imagededup VENV/bin/python --out OUT
-    python scripts/bench_scan.py --photos DIR --out OUT --bundles BUNDLE --onnx FILE:SIZE
+    python benchmarks/scan.py --photos DIR --imagededup VENV/bin/python --out OUT
+    python benchmarks/scan.py --photos DIR --out OUT --bundles BUNDLE --onnx FILE:SIZE
 
 The second form compares scans with encoders that exist: bundles, and networks of other projects
 (uint8 pixels in, (B, H, W, 3)), which are given the names that a bundle's network has.

@@ -1,6 +1,6 @@
 """All pairs within a distance: neardup's search against faiss and scikit-learn.
 
-    python scripts/bench_search.py [--sizes 10000 100000 1000000] [--vectors FILE.npz]
+    python benchmarks/search.py [--sizes 10000 100000 1000000] [--vectors FILE.npz]
 
 Vectors are made up, with the decaying spectrum that trained encoders have and planted copies, or
 come from ``neardup embed``. Each method runs alone in a process of its own. Methods that would take
