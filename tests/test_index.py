@@ -113,3 +113,23 @@ def test_what_is_there_is_not_overwritten(run, folder, tmp_path):
     code, message = run("create", folder)
     assert code == 2
     assert "exists already" in message
+
+
+def test_blank_pictures_are_known_and_answer_nothing(run, folder):
+    white = folder / "white.png"
+    Image.new("RGB", (80, 60), "white").save(white)
+    assert run("create", folder)[1]["blank"] == 1
+    answer = run("add", folder)[1]
+    assert answer["known"] == 6, "not decoded again"
+    assert answer["blank"] == 0
+    code, message = run("query", white)
+    assert code == 2
+    assert "blank" in message
+    Image.new("RGB", (80, 60), "black").save(white)
+    assert run("add", folder)[1]["blank"] == 1, "a changed one is looked at"
+
+
+def test_files_that_are_gone_are_not_listed(run, folder):
+    run("create", folder)
+    (folder / "o'clock" / "0 small.png").rename(folder / "renamed.png")
+    assert found(run("query", folder / "0.png")[1]) == ["0.png"]

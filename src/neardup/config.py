@@ -16,9 +16,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import field, fields, is_dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -37,6 +38,13 @@ def register(name: str, schema: type, *, group: str | None = None) -> None:
         group: the Hydra config group the name belongs to; ``None`` is the root.
     """
     ConfigStore.instance().store(name=name, node=schema, group=group)
+    _REGISTERED.setdefault(group or "", []).append(schema)
+    for resolver in (_keys, _groups):  # what --help shows
+        OmegaConf.register_new_resolver(resolver.__name__[1:], resolver, replace=True)
+
+
+_REGISTERED: dict[str, list[type]] = {}
+"""The schemas by config group; those of the root under the empty name."""
 
 
 def to_config(cfg: DictConfig, schema: type[T]) -> T:
@@ -80,12 +88,64 @@ def exit_on_error() -> Iterator[None]:
 def run_command(command: Callable[[], object]) -> None:
     """Run what ``hydra.main`` made, with exit code 2 also for what Hydra itself refuses.
 
-    Hydra prints its own message (an unknown key or group, a wrong type) and exits with code 1.
+    Hydra prints its own message (an unknown key or group, a wrong type) and exits with code 1; for
+    a key that looks misspelt the one that may have been meant is added.
     """
     try:
         command()
     except SystemExit as stop:
+        for argument in sys.argv[1:] if stop.code == 1 else ():
+            key = argument.partition("=")[0].lstrip("+~")
+            if hint := _meant_instead(key):
+                print(f"{key}: no such key; did you mean {hint}?", file=sys.stderr)
         sys.exit(2 if stop.code == 1 else stop.code)
+
+
+def _meant_instead(key: str) -> str:
+    """The known key that is most like one that is not known; empty if it is known, or like none."""
+    known = {group for group in _REGISTERED if group}
+    for group, schemas in _REGISTERED.items():
+        for schema in schemas:
+            known |= set(_dotted(schema, f"{group}." if group else ""))
+    if key in known or key.startswith(("hydra", "-")):
+        return ""
+    return next(iter(difflib.get_close_matches(key, sorted(known), n=1)), "")
+
+
+def _dotted(schema: type, prefix: str) -> Iterator[str]:
+    hints = get_type_hints(schema)
+    for item in fields(schema):
+        yield f"{prefix}{item.name}"
+        if is_dataclass(hints[item.name]):
+            yield from _dotted(hints[item.name], f"{prefix}{item.name}.")
+
+
+def _keys(*, _root_: DictConfig) -> str:
+    """Every key with its value, meaning, unit and range, for ``--help``."""
+    return "\n".join(_lines(_root_, "")).replace("$", "$$")  # Hydra reads $NAME in its template
+
+
+def _lines(node: DictConfig, path: str) -> Iterator[str]:
+    values = OmegaConf.to_container(node)
+    assert isinstance(values, dict)
+    typed = OmegaConf.get_type(node)
+    for item in fields(typed if is_dataclass(typed) else _REGISTERED[""][0]):
+        if isinstance(values[item.name], dict):
+            yield from _lines(node[item.name], f"{path}{item.name}.")
+        else:
+            given = f"  {path}{item.name}={values[item.name]}"
+            yield f"{given:37} {describe(item.metadata)}" if item.metadata else given
+
+
+def _groups() -> str:
+    """The config groups and their choices, for ``--help``; schemas are no choices."""
+    loader = GlobalHydra.instance().config_loader()
+    lines = []
+    for group in loader.list_groups(""):
+        choices = [o for o in loader.get_group_options(group) if not o.startswith("schema")]
+        if choices and group != "hydra":
+            lines.append(f"  {group}={' | '.join(choices)}")
+    return "\n".join(lines)
 
 
 def _refuse_unknown_keys(node: DictConfig, path: str) -> None:

@@ -18,10 +18,12 @@ import numpy.typing as npt
 from neardup.bundle import Bundle
 from neardup.distance import l2
 from neardup.errors import BundleError, NeardupError
+from neardup.library.file import File
 from neardup.library.intake import Intake
 
 FORMAT = 1
 _TABLE = "pictures"
+_BLANK = "blank"
 _SLACK = 1e-4  # LanceDB's float32 squared distances only preselect
 _DELETE_AT_ONCE = 500
 
@@ -40,8 +42,9 @@ class PictureIndex:
     Paths that are not valid UTF-8 are kept with backslashes.
     """
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: Any, blank: Any) -> None:
         self._table = table
+        self._blank = blank  # files of one colour: known, so that they are not decoded each time
 
     @classmethod
     def create(cls, folder: Path, bundle: Bundle) -> Self:
@@ -65,7 +68,7 @@ class PictureIndex:
             ],
             metadata={"neardup": json.dumps(about)},
         )
-        return cls(database.create_table(_TABLE, schema=schema))
+        return cls(database.create_table(_TABLE, schema=schema), _blank_table(database))
 
     @classmethod
     def open(cls, folder: Path, bundle: Bundle) -> Self:
@@ -78,7 +81,8 @@ class PictureIndex:
         try:
             if not folder.is_dir():
                 raise FileNotFoundError(f"{folder} is not a folder")
-            table = _connect(folder).open_table(_TABLE)
+            database = _connect(folder)
+            table = database.open_table(_TABLE)
             about = json.loads(table.schema.metadata[b"neardup"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise NeardupError(f"{folder} is not an index of neardup ({error})") from error
@@ -89,15 +93,17 @@ class PictureIndex:
                 f"{folder} was made with another bundle ({about['backbone']}, "
                 f"{about['encoder'][:12]}...); use that one, or create another index"
             )
-        return cls(table)
+        return cls(table, _blank_table(database))
 
     def __len__(self) -> int:
         return int(self._table.count_rows())
 
     def missing(self, paths: Sequence[Path]) -> list[Path]:
         """Those of the files that the index does not hold as they are now (size and date)."""
-        rows = self._columns("path", "bytes", "modified")
-        known = set(zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True))
+        known: set[tuple[str, int, int]] = set()
+        for table in (self._table, self._blank):
+            rows = _columns(table, "path", "bytes", "modified")
+            known |= set(zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True))
         return [path for path in paths if _state(path) not in known]
 
     def add(self, intake: Intake) -> int:
@@ -107,17 +113,17 @@ class PictureIndex:
         """
         gone = [*(file.path for file in intake.blank), *(file.path for file in intake.skipped)]
         self._forget([key(path) for path in gone])
+        arrow = importlib.import_module("pyarrow")
+        if intake.blank:
+            self._blank.add(arrow.table(_states(intake.blank)))
         files = [file for file in intake.files if intake.contents[file.sha256].vector is not None]
         if not files:
             return 0
-        arrow = importlib.import_module("pyarrow")
         vectors = np.array([intake.contents[file.sha256].vector for file in files], np.float32)
         rows = arrow.table(
             {
-                "path": [key(file.path) for file in files],
+                **_states(files),
                 "sha256": [file.sha256 for file in files],
-                "bytes": [file.bytes for file in files],
-                "modified": [file.modified for file in files],
                 "vector": arrow.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1]),
             }
         )
@@ -142,7 +148,7 @@ class PictureIndex:
         roots = [key(path) for path in paths]
         gone = [
             path
-            for path in self._columns("path")["path"].to_pylist()
+            for path in _columns(self._table, "path")["path"].to_pylist()
             if any(path == root or path.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
         ]
         self._forget(gone)
@@ -157,10 +163,27 @@ class PictureIndex:
             quoted = (
                 "'" + path.replace("'", "''") + "'" for path in keys[start:][:_DELETE_AT_ONCE]
             )
-            self._table.delete(f"path IN ({', '.join(quoted)})")
+            listed = f"path IN ({', '.join(quoted)})"
+            self._table.delete(listed)
+            self._blank.delete(listed)
 
-    def _columns(self, *names: str) -> Any:
-        return self._table.search().select(list(names)).limit(max(1, len(self))).to_arrow()
+
+def _columns(table: Any, *names: str) -> Any:
+    return table.search().select(list(names)).limit(max(1, table.count_rows())).to_arrow()
+
+
+def _states(files: Sequence[File]) -> dict[str, list[Any]]:
+    return {
+        "path": [key(file.path) for file in files],
+        "bytes": [file.bytes for file in files],
+        "modified": [file.modified for file in files],
+    }
+
+
+def _blank_table(database: Any) -> Any:
+    arrow = importlib.import_module("pyarrow")
+    columns = [("path", arrow.string()), ("bytes", arrow.int64()), ("modified", arrow.int64())]
+    return database.create_table(_BLANK, schema=arrow.schema(columns), exist_ok=True)
 
 
 def key(path: Path) -> str:

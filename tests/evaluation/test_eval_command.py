@@ -226,3 +226,11 @@ def test_a_damaged_bundle_is_refused(toy_bundle, photos, tmp_path):
     done = run(f"bundle={tmp_path / 'bundle'}", "data=folder", f"data.root={photos}")
     assert done.returncode == 2
     assert "sha256 differs" in done.stderr
+
+
+def test_help_shows_choices_meanings_and_ranges():
+    done = run("--help")
+    assert done.returncode == 0, done.stderr
+    assert "protocol=groups | pairs | retrieval" in done.stdout
+    assert "precision that the threshold is chosen for [0.01 to 1]" in done.stdout
+    assert "schema" not in done.stdout

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from neardup import Detector
+from neardup.cli.main import main
 from neardup.library.intake import Effort
 from neardup.scan.pipeline import ScanOptions, scan
 
@@ -297,3 +299,30 @@ def test_embed_writes_one_row_a_file(album, toy_bundle, tmp_path, capsys):
         message = capsys.readouterr().err
         assert message.startswith(f"neardup: {tmp_path / out}")  # before any work
         assert reason in message
+
+
+def test_an_older_report_in_the_folder_is_no_picture(album, run_scan, tmp_path, capsys):
+    seen = run_scan(album)[1]["counts"]["seen"]
+    shutil.copytree(tmp_path / "report", album / "older report")
+    (album / "groups.json").write_text("somebody's own file, beside no page")
+    assert run_scan(album)[1]["counts"]["seen"] == seen + 1
+
+
+def test_decisions_about_other_pictures_are_said(album, toy_bundle, tmp_path, capsys):
+    decisions = tmp_path / "decisions.json"
+    found = {"format": 1, "different": [["0" * 64, "1" * 64]], "keep": []}
+    decisions.write_text(json.dumps(found))
+    arguments = ["scan", str(album), "--bundle", str(toy_bundle), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--decisions", str(decisions)]) == 1
+    printed = capsys.readouterr()
+    assert "1 of 1 decisions name pictures that are not here" in printed.err
+    assert main(arguments) == 1
+    assert "not here" not in capsys.readouterr().err
+
+
+def test_one_group_is_a_group(picture, toy_bundle, tmp_path, capsys):
+    for name in ("a.png", "b.png"):
+        picture(1).save(tmp_path / name)
+    folder = ["scan", str(tmp_path), "--bundle", str(toy_bundle), "--out", str(tmp_path / "out")]
+    assert main(folder) == 1
+    assert "1 group, 1 file more than needed" in capsys.readouterr().out

@@ -160,3 +160,25 @@ def test_the_program_says_it_in_a_line_and_exits_with_2(tmp_path: Path) -> None:
     assert done.stderr.strip() == (
         "error: trainer.max_step: no such key; did you mean 'max_steps'?"
     )
+
+
+@pytest.mark.parametrize(
+    ("argument", "meant"),
+    [("trainer.max_step=3", "trainer.max_steps"), ("dta=folder", "data"),
+     ("+loss.margn=1", "loss.margin"), ("augment.max_zom=2", "augment.max_zoom")],
+)  # fmt: skip
+def test_a_misspelt_key_is_answered_with_the_one_that_was_meant(
+    argument: str, meant: str, tmp_path: Path
+) -> None:
+    done = train_py(tmp_path, "loss=triplet", argument)
+    assert done.returncode == 2
+    assert meant in done.stderr.strip().splitlines()[-1]
+    assert "did you mean" in done.stderr
+
+
+def test_help_shows_choices_and_meanings_and_no_schemas(tmp_path: Path) -> None:
+    done = train_py(tmp_path, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "loss=contrastive | ntxent | ntxent_pooled | triplet" in done.stdout
+    assert "schema" not in done.stdout
+    assert "largest zoom" in done.stdout

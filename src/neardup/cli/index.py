@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from neardup.cli.arguments import Commands, add_at, add_bundle, add_effort, add_json, say_skipped
@@ -91,18 +92,31 @@ def query(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from neardup.detector import Detector
+    from neardup.errors import BlankError
+    from neardup.images.network_input import is_blank, load_input
     from neardup.index import PictureIndex
 
     detector = Detector.load(options.bundle)
     threshold = detector.bundle.threshold(options.at)
     index = PictureIndex.open(options.index, detector.bundle)
-    matches = index.query(detector.embed([options.image])[0], threshold)
+    square = load_input(options.image, detector.bundle.image_size)
+    if is_blank(square):
+        raise BlankError(str(options.image))
+    found = index.query(detector.embedder(square[None])[0], threshold)
+    matches = [match for match in found if _may_be_there(match.path)]
+    if gone := len(found) - len(matches):
+        print(f"{gone} more that are not on disk any more: neardup index remove", file=sys.stderr)
     if options.json:
         print(json.dumps({"threshold": threshold, "matches": [asdict(m) for m in matches]}))
     else:
         for match in matches:
             print(f"{match.distance:.4f}  {match.path}")
     return FOUND if matches else NONE_FOUND
+
+
+def _may_be_there(path: str) -> bool:
+    """Whether the file exists; a name that is not valid UTF-8 cannot be looked up again."""
+    return "\\x" in path or Path(path).exists()
 
 
 def remove(options: argparse.Namespace) -> int:

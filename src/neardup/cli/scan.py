@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,9 +88,10 @@ def _print(result: "ScanResult", out: Path) -> None:
     counts = result.counts
     copies = sum(len(group.files) - 1 for group in result.groups)
     if result.against is None:
-        found = f"{len(result.groups)} groups, {copies} files more than needed"
+        found = f"{_count(len(result.groups), 'group')}, {_count(copies, 'file')} more than needed"
     else:
-        found = f"{len(result.groups)} pictures of {result.against} have copies in {result.folder}"
+        pictures = _count(len(result.groups), "picture")
+        found = f"{pictures} of {result.against} with copies in {result.folder}"
     print(
         f"{found} (distance <= {result.threshold:.4f}, {result.at})\n"
         f"{counts.seen} files: {counts.embedded} embedded, {counts.identical} identical copies, "
@@ -97,3 +99,14 @@ def _print(result: "ScanResult", out: Path) -> None:
         f"search {result.search}",
     )
     print(f"look at {out / 'report.html'}")
+    if result.stray_decisions:
+        total = len(result.decisions.different) + len(result.decisions.keep)
+        print(
+            f"{result.stray_decisions} of {total} decisions name pictures that are not here: is it"
+            " the file of this folder's page?",
+            file=sys.stderr,
+        )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -41,8 +41,8 @@ def list_two(
 ) -> tuple[list[Path], list[Path], list[Skipped]]:
     """Files below ``folder``, files below ``against``, and the folders that cannot be listed.
 
-    A scan's own report is left out. When one of the folders lies within the other, its files
-    belong to it alone.
+    The reports of scans, this one's and older ones, are left out. When one of the folders lies
+    within the other, its files belong to it alone.
 
     Raises:
         ImageError: a folder does not exist or cannot be listed.
@@ -58,7 +58,8 @@ def list_two(
             if report_folder
             else set()
         )
-        return [f for f in files if f.name not in REPORT_FILES or os.path.realpath(f) not in own]
+        files = [f for f in files if f.name not in REPORT_FILES or os.path.realpath(f) not in own]
+        return _without_reports(files)
 
     if against is None:
         return listed(folder), [], skipped
@@ -69,6 +70,16 @@ def list_two(
         _without(listed(against), against, folder),
         skipped,
     )
+
+
+def _without_reports(files: list[Path]) -> list[Path]:
+    """Drop the files of folders that hold a scan's page and its groups beside each other."""
+    names: dict[Path, set[str]] = {}
+    for file in files:
+        if file.name in REPORT_FILES:
+            names.setdefault(file.parent, set()).add(file.name)
+    reports = {folder for folder, found in names.items() if {PAGE, GROUPS} <= found}
+    return [f for f in files if f.parent not in reports or f.name not in REPORT_FILES]
 
 
 def _without(files: list[Path], root: Path, other: Path) -> list[Path]:

@@ -5,6 +5,7 @@ paths, so that decisions survive renaming and moving.
 """
 
 import json
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -41,6 +42,11 @@ class Decisions:
             raise NeardupError(f"{path} cannot be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise NeardupError(f"{path} is not a file of decisions: {error!r}") from error
+
+    def stray(self, known: Container[str]) -> int:
+        """How many decisions name a content, by sha256, that is not among the known."""
+        pairs = sum(not (a in known and b in known) for a, b in self.different)
+        return pairs + sum(sha256 not in known for sha256 in self.keep)
 
     def says_different(self, a: str, b: str) -> bool:
         """Whether the person said that two contents, by sha256, are not duplicates."""

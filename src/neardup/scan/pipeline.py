@@ -80,6 +80,7 @@ def scan(folder: Path, bundle: Bundle, embedder: Embedder, options: ScanOptions)
         counts=intake.counts,
         seconds=seconds,
         search=how,
+        stray_decisions=options.decisions.stray(intake.contents),
     )
 
 

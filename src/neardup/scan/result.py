@@ -126,6 +126,7 @@ class ScanResult:
         counts: what became of the files.
         seconds: how long each stage took.
         search: how the pairs were searched, in words.
+        stray_decisions: how many of the decisions name a picture that is not here.
     """
 
     folder: Path
@@ -141,3 +142,4 @@ class ScanResult:
     counts: Counts
     seconds: dict[str, float]
     search: str
+    stray_decisions: int = 0

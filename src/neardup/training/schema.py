@@ -1,7 +1,7 @@
 """The configuration of ``train.py``: known to Hydra, read back from a run folder, checked."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, fields
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from neardup.config import check, describe, register, to_config
+from neardup.config import check, register, to_config
 from neardup.errors import ConfigError
 from neardup.files import write_text
 from neardup.training import config as c
@@ -38,7 +38,6 @@ def register_schemas() -> None:
     resolvers: dict[str, Callable[..., Any]] = {
         "first": lambda *values: next(filter(None, values)),  # the first that is not empty
         "file_name": lambda text: text.replace("/", "_"),
-        "keys": _help,
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
@@ -95,22 +94,6 @@ def from_plain(plain: dict[str, Any]) -> c.TrainConfig:
         raise ConfigError(f"not a neardup training configuration: {reason}") from error
     assert isinstance(typed, DictConfig)
     return _checked(typed)
-
-
-def _help(*, _root_: DictConfig) -> str:
-    """Every key with its value, meaning, unit and range, for ``--help``."""
-    return "\n".join(_keys(_root_, "")).replace("$", "$$")  # Hydra reads $NAME in its template
-
-
-def _keys(node: DictConfig, path: str) -> Iterator[str]:
-    values = OmegaConf.to_container(node)
-    assert isinstance(values, dict)
-    for item in fields(OmegaConf.get_type(node) or c.TrainConfig):
-        if isinstance(values[item.name], dict):
-            yield from _keys(node[item.name], f"{path}{item.name}.")
-        else:
-            given = f"  {path}{item.name}={values[item.name]}"
-            yield f"{given:37} {describe(item.metadata)}"
 
 
 def _checked(cfg: DictConfig) -> c.TrainConfig:
