@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from neardup.errors import BundleError, ImageError
+from neardup.errors import BundleError, ImageError, in_words
 from neardup.files import content_hash, write_text
 
 FORMAT = 1
@@ -113,7 +113,9 @@ class Bundle:
                 )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             path = directory / DESCRIPTION_FILE
-            raise BundleError(f"{path} is damaged ({error!r}); export the bundle again") from error
+            raise BundleError(
+                f"{path} is damaged ({in_words(error)}); export the bundle again"
+            ) from error
         if verify:
             bundle._verify()
         return bundle

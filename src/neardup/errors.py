@@ -37,3 +37,8 @@ class BundleError(NeardupError):
 
 class ConfigError(NeardupError):
     """A configuration key is unknown, of the wrong type, or out of range."""
+
+
+def in_words(error: Exception) -> str:
+    """Why content could not be taken apart: ``KeyError('keep')`` is "'keep' is missing"."""
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)

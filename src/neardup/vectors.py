@@ -52,15 +52,19 @@ def write_vectors(intake: Intake, bundle: Bundle, path: Path) -> int:
     embedding = np.array(vectors, dtype=np.float32).reshape(len(files), bundle.embedding_size)
     about = json.dumps({"encoder": bundle.encoder_id, "backbone": bundle.backbone})
     draft = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
-    if path.suffix == ".npz":
-        arrays: dict[str, Any] = {name: np.array(column) for name, column in columns.items()}
-        np.savez(draft, embedding=embedding, neardup=np.array(about), **arrays)
-    else:
-        arrow = importlib.import_module("pyarrow")
-        parquet = importlib.import_module("pyarrow.parquet")
-        flat = arrow.array(embedding.ravel(), type=arrow.float32())
-        rows = arrow.FixedSizeListArray.from_arrays(flat, bundle.embedding_size)
-        table = arrow.table({**columns, "embedding": rows})
-        parquet.write_table(table.replace_schema_metadata({"neardup": about}), draft)
-    os.replace(draft, path)
+    try:
+        if path.suffix == ".npz":
+            arrays: dict[str, Any] = {name: np.array(column) for name, column in columns.items()}
+            np.savez(draft, embedding=embedding, neardup=np.array(about), **arrays)
+        else:
+            arrow = importlib.import_module("pyarrow")
+            parquet = importlib.import_module("pyarrow.parquet")
+            flat = arrow.array(embedding.ravel(), type=arrow.float32())
+            rows = arrow.FixedSizeListArray.from_arrays(flat, bundle.embedding_size)
+            table = arrow.table({**columns, "embedding": rows})
+            parquet.write_table(table.replace_schema_metadata({"neardup": about}), draft)
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     return len(files)

@@ -1,8 +1,11 @@
+import errno
 import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -105,3 +108,18 @@ def test_output_may_be_cut_off(toy_bundle, files):
     assert process.wait(timeout=60) == 2
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_draft(files, toy_bundle, capsys, monkeypatch):
+    def full(file, **arrays):
+        Path(file).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device", str(file))
+
+    monkeypatch.setattr(np, "savez", full)
+    out = files / "vectors.npz"
+    assert main(["embed", str(files), "--bundle", str(toy_bundle), "--out", str(out)]) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("neardup: ")
+    assert message.endswith("No space left on device")
+    assert "Errno" not in message
+    assert not [path for path in files.iterdir() if "vectors" in path.name]

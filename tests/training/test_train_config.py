@@ -165,7 +165,7 @@ def test_the_program_says_it_in_a_line_and_exits_with_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argument", "meant"),
     [("trainer.max_step=3", "trainer.max_steps"), ("dta=folder", "data"),
-     ("+loss.margn=1", "loss.margin"), ("augment.max_zom=2", "augment.max_zoom")],
+     ("+loss.margn=1", "margin"), ("augment.max_zom=2", "augment.max_zoom")],
 )  # fmt: skip
 def test_a_misspelt_key_is_answered_with_the_one_that_was_meant(
     argument: str, meant: str, tmp_path: Path

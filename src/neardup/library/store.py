@@ -7,7 +7,8 @@ neither reads nor embeds again what it knows.
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -61,6 +62,7 @@ class ScanCache:
 
     def __init__(self, path: Path, *, encoder_id: str, fresh: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         about = {"format": str(FORMAT), "encoder": encoder_id}
         try:
             self._database = self._open(path)
@@ -102,9 +104,25 @@ class ScanCache:
         ).fetchone()
         return None if row is None else str(row[0])
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """All or none of what is written inside.
+
+        Raises:
+            NeardupError: the disk is full, or the file cannot be written any more.
+        """
+        try:
+            with self._database:
+                yield
+        except sqlite3.Error as error:
+            raise NeardupError(
+                f"{self._path} cannot be written ({error}); what was stored before is kept, and"
+                " --resume goes on from there"
+            ) from error
+
     def remember_files(self, files: Iterable[tuple[Path, int, int, str]]) -> None:
         """Store (path, bytes, modified, sha256) of some files at once."""
-        with self._database:
+        with self._writing():
             self._database.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
                 [(os.fsencode(path), *rest) for path, *rest in files],
@@ -125,7 +143,7 @@ class ScanCache:
 
     def remember_contents(self, contents: Iterable[tuple[str, Content]]) -> None:
         """Store some contents by their sha256, all or none."""
-        with self._database:
+        with self._writing():
             self._database.executemany(
                 "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?)",
                 [

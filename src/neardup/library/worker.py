@@ -136,7 +136,7 @@ def main() -> None:
         except OSError as error:
             header, payload = {"error": os_reason(error)}, b""
         except Exception as error:
-            header, payload = {"error": f"damaged: {error!r}"}, b""
+            header, payload = {"error": f"damaged: {error}"}, b""
         faulthandler.cancel_dump_traceback_later()
         write_message(answers, header, payload)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from neardup.errors import NeardupError
+from neardup.errors import NeardupError, in_words
 
 FORMAT = 1
 
@@ -41,7 +41,7 @@ class Decisions:
         except OSError as error:
             raise NeardupError(f"{path} cannot be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
-            raise NeardupError(f"{path} is not a file of decisions: {error!r}") from error
+            raise NeardupError(f"{path} is not a file of decisions: {in_words(error)}") from error
 
     def stray(self, known: Container[str]) -> int:
         """How many decisions name a content, by sha256, that is not among the known."""

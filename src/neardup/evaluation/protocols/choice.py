@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from neardup.errors import ConfigError
+from neardup.errors import ConfigError, in_words
 from neardup.evaluation.config import (
     EvalConfig,
     FolderDataConfig,
@@ -82,7 +82,7 @@ def read_splits(run: Path) -> tuple[Path, list[str]]:
             "evaluate on other pictures with data=folder data.root=PHOTOS"
         ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path} is damaged: {error!r}") from error
+        raise ConfigError(f"{path} is damaged: {in_words(error)}") from error
     if not root.is_dir():
         raise ConfigError(f"data.run: the pictures of {run} are no longer in {root}")
     return root, names

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neardup.errors import ConfigError
+from neardup.errors import ConfigError, in_words
 from neardup.files import write_text
 from neardup.training.data.manifest import Entry, Manifest, Skipped
 
@@ -140,7 +140,7 @@ def read_splits(path: Path) -> SplitRecord:
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"{path}: cannot be read as splits ({error!r})") from error
+        raise ConfigError(f"{path}: cannot be read as splits ({in_words(error)})") from error
 
 
 def _preference(entry: Entry) -> tuple[int, str, str]:
