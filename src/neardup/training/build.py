@@ -7,8 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from numpy.typing import NDArray
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from pytorch_lightning.loggers.logger import Logger
@@ -50,7 +52,13 @@ def build_module(
     return module
 
 
-def build_data(config: TrainConfig, sources: Sources, *, view_size: int) -> PairDataModule:
+def build_data(
+    config: TrainConfig,
+    sources: Sources,
+    *,
+    view_size: int,
+    look_alikes: NDArray[np.int64] | None = None,
+) -> PairDataModule:
     """The loader of training pairs, views of ``view_size`` pixels."""
     return PairDataModule(
         config.data,
@@ -59,6 +67,7 @@ def build_data(config: TrainConfig, sources: Sources, *, view_size: int) -> Pair
         seed=config.seed,
         steps_per_round=config.trainer.val_every,
         max_steps=config.trainer.max_steps,
+        look_alikes=look_alikes,
     )
 
 

@@ -27,6 +27,13 @@ class DataConfig:
         high=1024,
     )
     batch_size: int = setting(64, "pairs per step, all processes together", low=2)
+    look_alikes: int = setting(
+        0,
+        "nearest other pictures, as the encoder sees them when it begins, that share a picture's"
+        " batch; 0 draws batches at random",
+        low=0,
+        high=64,
+    )
     num_workers: int = setting(
         -1, "loader processes per training process; -1 chooses from the machine", low=-1, high=128
     )

@@ -29,6 +29,7 @@ from neardup.training.checkpoints import (
     load_checkpoint,
 )
 from neardup.training.config import TrainConfig
+from neardup.training.data.look_alikes import find_look_alikes
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.encoder import Encoder, TorchEmbedder
 from neardup.training.export.bundle_writer import write_bundle
@@ -104,10 +105,13 @@ def train(config: TrainConfig) -> dict[str, Any]:
     device = trainer.strategy.root_device
     size = config.data.size_at_inference
     untrained = _judge(encoder.to(device), size, sources) if first_process else None
+    look_alikes = None
+    if count := config.data.look_alikes:
+        look_alikes = find_look_alikes(encoder, sources.train, size, count=count)
     try:
         trainer.fit(
             build_module(config, encoder, record, teacher),
-            build_data(config, sources, view_size=view_size),
+            build_data(config, sources, view_size=view_size, look_alikes=look_alikes),
             ckpt_path=checkpoint,
             weights_only=True,
         )

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from neardup.embedder import available_cores
 from neardup.errors import ConfigError
 from neardup.training.config import DataConfig
+from neardup.training.data.look_alikes import side_by_side
 from neardup.training.data.sources import Images
 from neardup.training.views import ViewMaker
 
@@ -30,6 +31,7 @@ class StepBatchSampler(Sampler[list[PairKey]]):
         steps_per_round: steps between validations.
         max_steps: steps of the whole run; the last round ends there.
         seed: the run's seed.
+        look_alikes: (N, K) int64 sources that are to share each one's batch, or None.
         rank: this process.
         world_size: how many processes; must divide ``batch_size``.
     """
@@ -42,6 +44,7 @@ class StepBatchSampler(Sampler[list[PairKey]]):
         steps_per_round: int,
         max_steps: int,
         seed: int,
+        look_alikes: NDArray[np.int64] | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -50,6 +53,7 @@ class StepBatchSampler(Sampler[list[PairKey]]):
         self.steps_per_round = steps_per_round
         self.max_steps = max_steps
         self.seed = seed
+        self.look_alikes = look_alikes
         self.rank = rank
         self.world_size = world_size
         self.round = 0
@@ -79,7 +83,10 @@ class StepBatchSampler(Sampler[list[PairKey]]):
     def _order(self, epoch: int) -> np.ndarray:
         if getattr(self, "_cached_epoch", None) != epoch:
             rng = np.random.default_rng((self.seed, epoch))
-            self._cached_order = rng.permutation(self.num_sources)
+            order = rng.permutation(self.num_sources)
+            if self.look_alikes is not None:
+                order = side_by_side(order, self.look_alikes)
+            self._cached_order = order
             self._cached_epoch = epoch
         return self._cached_order
 
@@ -133,6 +140,7 @@ class PairDataModule(LightningDataModule):
         seed: the run's seed.
         steps_per_round: steps between validations.
         max_steps: steps of the whole run.
+        look_alikes: see :class:`StepBatchSampler`.
     """
 
     def __init__(
@@ -144,6 +152,7 @@ class PairDataModule(LightningDataModule):
         seed: int,
         steps_per_round: int,
         max_steps: int,
+        look_alikes: NDArray[np.int64] | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -155,6 +164,7 @@ class PairDataModule(LightningDataModule):
             steps_per_round=steps_per_round,
             max_steps=max_steps,
             seed=seed,
+            look_alikes=look_alikes,
         )
 
     def train_dataloader(self) -> DataLoader[Pair]:
