@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from neardup.procedural import generate
 from neardup.training.config import AugmentConfig
 from neardup.training.data.datamodule import Pair, PairDataset, PairKey, StepBatchSampler
+from neardup.training.data.look_alikes import find_look_alikes, side_by_side
 from neardup.training.views import ViewMaker
 
 SOURCES, BATCH, PER_ROUND, STEPS = 10, 4, 5, 12  # 48 pairs: almost five passes over the sources
@@ -116,3 +117,36 @@ def test_pairs_do_not_depend_on_what_was_drawn_before(dataset: PairDataset) -> N
     assert first["source"] == again["source"] == 4
     other_seed = PairDataset(dataset.images, dataset.make_view, seed=8)[(3, 4)]
     assert not torch.equal(first["anchor"], other_seed["anchor"])
+
+
+def test_look_alikes_share_a_batch() -> None:
+    """Ten sources that look alike in fives; every pass still sees each once."""
+    alike = np.array([[(i + k) % 5 + i // 5 * 5 for k in (1, 2, 3, 4)] for i in range(SOURCES)])
+    batches = StepBatchSampler(
+        num_sources=SOURCES, batch_size=5, steps_per_round=4, max_steps=4, seed=7,
+        look_alikes=alike,
+    )  # fmt: skip
+    for batch in batches:
+        assert len({index // 5 for _, index in batch}) == 1
+    keys = list(itertools.chain(*batches))
+    assert sorted(index for epoch, index in keys if epoch == 0) == list(range(SOURCES))
+
+
+def test_a_source_whose_look_alikes_are_placed_already_stands_alone() -> None:
+    alike = np.array([[1, -1], [0, 2], [1, 0], [2, 0]])
+    assert side_by_side(np.array([0, 3, 2, 1]), alike).tolist() == [0, 1, 3, 2]
+
+
+def test_look_alikes_are_the_nearest_that_are_no_copies() -> None:
+    angles = np.deg2rad([0, 10, 40, 50, 180])
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+    class Lookup(torch.nn.Module):
+        mean = torch.zeros(1)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return torch.from_numpy(points)[images[:, 0, 0, 0].long()]
+
+    pictures = [np.full((8, 8, 3), place, np.uint8) for place in range(5)]
+    found = find_look_alikes(Lookup(), pictures, 8, count=2)
+    assert found.tolist() == [[-1, 2], [-1, 2], [-1, 1], [-1, 1], [3, 2]]
