@@ -116,7 +116,7 @@ def wrap_onnx(path: Path, size: int, out: Path) -> Path:
     import onnx
 
     from neardup.bundle import Bundle, OperatingPoint
-    from neardup.embedder import INPUT_NAME, OUTPUT_NAME
+    from neardup.embedder import INPUT_NAME, OUTPUT_NAME, Embedder
     from neardup.images.network_input import PREPROCESSING
 
     model = onnx.load(path)
@@ -129,9 +129,10 @@ def wrap_onnx(path: Path, size: int, out: Path) -> Path:
     graph.node.append(last)
     out.mkdir(parents=True, exist_ok=True)
     onnx.save(model, out / "encoder.onnx")
+    length = Embedder(out / "encoder.onnx")(np.zeros((1, size, size, 3), np.uint8)).shape[1]
     point = OperatingPoint(threshold=0.05, precision=0, recall=0, measured_on="nothing")
     Bundle(
-        directory=out, backbone=path.stem, embedding_size=512, image_size=size,
+        directory=out, backbone=path.stem, embedding_size=length, image_size=size,
         preprocessing=PREPROCESSING, operating_points={"none": point}, default_at="none",
     ).save()  # fmt: skip
     return out
