@@ -50,6 +50,22 @@ def test_a_picture_is_embedded_alike_alone_and_in_a_batch(backbone: str) -> None
     torch.testing.assert_close(alone, together, atol=1e-5, rtol=0)
 
 
+def test_frozen_stages_stay_as_they_are_and_the_others_learn() -> None:
+    embed = encoder("test_resnet", frozen_stages=2).train()
+    before = {name: value.clone() for name, value in embed.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in embed.parameters() if p.requires_grad], lr=1.0)
+    embed(pictures())[:, 0].sum().backward()
+    optimizer.step()
+    changed = {n for n, value in embed.state_dict().items() if not torch.equal(value, before[n])}
+    assert not [name for name in changed if name.startswith(("backbone.conv1", "backbone.layer1"))]
+    assert [name for name in changed if name.startswith("backbone.layer2")]
+
+
+def test_a_backbone_cannot_be_frozen_whole() -> None:
+    with pytest.raises(ConfigError, match=r"encoder\.frozen_stages=5: the backbone has 5 stages"):
+        encoder("test_resnet", frozen_stages=5)
+
+
 def test_an_unknown_backbone_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"encoder\.backbone=resnet5o"):
         encoder("resnet5o")

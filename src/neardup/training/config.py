@@ -195,6 +195,9 @@ class EncoderConfig:
     gem_power: float = setting(
         3.0, "GeM exponent: 1 is average pooling, large is max pooling", low=1.0, high=100.0
     )
+    frozen_stages: int = setting(
+        0, "first stages of the backbone, its stem among them, that are not trained", low=0
+    )
 
 
 @dataclass(slots=True, kw_only=True)
