@@ -61,6 +61,16 @@ def test_frozen_stages_stay_as_they_are_and_the_others_learn() -> None:
     assert [name for name in changed if name.startswith("backbone.layer2")]
 
 
+def test_frozen_batchnorm_rests_from_the_start_and_where_processes_share_it() -> None:
+    embed = encoder("test_resnet", frozen_stages=2)
+    before = embed.backbone.get_buffer("bn1.running_mean").clone()
+    embed(pictures())
+    assert torch.equal(embed.backbone.get_buffer("bn1.running_mean"), before)
+    shared = torch.nn.SyncBatchNorm.convert_sync_batchnorm(embed).train()
+    assert not shared.backbone.bn1.training
+    assert shared.backbone.get_submodule("layer2.0.bn1").training
+
+
 def test_a_backbone_cannot_be_frozen_whole() -> None:
     with pytest.raises(ConfigError, match=r"encoder\.frozen_stages=5: the backbone has 5 stages"):
         encoder("test_resnet", frozen_stages=5)

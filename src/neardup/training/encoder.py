@@ -85,12 +85,13 @@ class Encoder(nn.Module):
         its_config = cast(dict[str, Any], self.backbone.pretrained_cfg)
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(its_config[name]).view(1, 3, 1, 1))
+        self.train()
 
     def train(self, mode: bool = True) -> "Encoder":
-        """As torch does it; the BatchNorm of frozen stages goes on with the figures it has."""
+        """As torch does it; the BatchNorm of frozen stages keeps the mean and variance it has."""
         super().train(mode)
-        for module in self._frozen:
-            module.eval()
+        for name in self._frozen:  # by name: BatchNorm is replaced where processes share it
+            self.backbone.get_submodule(name).eval()
         return self
 
     def forward(self, images: Tensor) -> Tensor:
@@ -118,22 +119,24 @@ class Encoder(nn.Module):
             return embeddings
 
 
-def _freeze(backbone: nn.Module, stages: int) -> list[nn.Module]:
+def _freeze(backbone: nn.Module, stages: int) -> list[str]:
     """Take the first stages of a backbone, as timm divides it, out of training; name their parts.
 
-    The first stages see the most pixels: without EfficientNet-Lite0's first three, a step takes
-    less than half the time.
+    The first stages see the most pixels and cost the most (``benchmarks/step.py``).
     """
     if not stages:
         return []
     names = group_parameters(backbone, backbone.group_matcher(coarse=True))  # type: ignore[operator]
     if stages >= len(names):
-        raise ConfigError(f"encoder.frozen_stages={stages}: the backbone has {len(names)} stages")
+        raise ConfigError(
+            f"encoder.frozen_stages={stages}: the backbone has {len(names)} stages,"
+            " and the last has to be trained"
+        )
     parts = set()
     for name in (name for stage in range(stages) for name in names[stage]):
         backbone.get_parameter(name).requires_grad_(False)
         parts.add(name.rpartition(".")[0])
-    return [backbone.get_submodule(part) for part in sorted(parts) if part]
+    return sorted(parts - {""})
 
 
 def published_as(backbone: str) -> PretrainedCfg | None:

@@ -200,6 +200,10 @@ def _finish_dashboards(trainer: Trainer) -> None:
 def _quieten() -> None:
     """No advice on choices made deliberately."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for message in (".*does not have many workers.*", ".*smaller than the logging interval.*"):
+    for message in (
+        ".*does not have many workers.*",
+        ".*smaller than the logging interval.*",
+        ".*in eval mode at the start of training.*",  # frozen stages
+    ):
         warnings.filterwarnings("ignore", message=message)
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
