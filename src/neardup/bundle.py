@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from neardup.errors import BundleError, ImageError, in_words
 from neardup.files import content_hash, write_text
+from neardup.probability import Calibration
 
 FORMAT = 1
 DESCRIPTION_FILE = "bundle.json"
@@ -55,6 +56,7 @@ class Bundle:
         operating_points: by the name a user types after ``--at``, such as ``precision=0.99``.
         default_at: the operating point used when the user names none.
         provenance: where the weights come from, data, steps, versions, warnings.
+        calibration: from distances to probabilities; None: it was not fitted.
         files: file name to sha256.
     """
 
@@ -67,6 +69,7 @@ class Bundle:
     default_at: str
     provenance: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
     @property
     def encoder_path(self) -> Path:
@@ -104,6 +107,11 @@ class Bundle:
                 default_at=str(description["default_at"]),
                 provenance=dict(description["provenance"]),
                 files=dict(description["files"]),
+                calibration=(
+                    Calibration.from_dict(description["calibration"])
+                    if description.get("calibration")
+                    else None
+                ),
             )
             found = [name for name in _ENCODERS if (directory / name).exists()]
             for name in {ENCODER_FILE, *found} - bundle.files.keys():

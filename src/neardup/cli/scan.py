@@ -46,6 +46,19 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="also write a shell script that would remove all but the best copies, to review",
     )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="have pairs that the distance leaves in doubt verified by local features, and say how "
+        "one picture was made from the other (needs neardup[verify])",
+    )
+    parser.add_argument(
+        "--bursts",
+        choices=("keep", "report", "merge"),
+        default="report",
+        help="with --verify, shots of one scene: keep: none is a duplicate; report: list them "
+        "apart; merge: all are duplicates (default: %(default)s)",
+    )
     add_bundle(parser)
     add_at(parser)
     add_effort(parser)
@@ -71,6 +84,8 @@ def run(options: argparse.Namespace) -> int:
         decisions=Decisions.load(options.decisions) if options.decisions else Decisions(),
         report_folder=options.out,
         resume=options.resume,
+        verify=options.verify,
+        bursts=options.bursts,
         effort=effort(options),
     )
     result = scan(options.folder, detector.bundle, detector.embedder, chosen)
@@ -85,6 +100,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(result: "ScanResult", out: Path) -> None:
+    from neardup.library.listing import SCENES
+
     counts = result.counts
     copies = sum(len(group.files) - 1 for group in result.groups)
     if result.against is None:
@@ -98,6 +115,9 @@ def _print(result: "ScanResult", out: Path) -> None:
         f"{counts.blank} blank, {counts.skipped} skipped\n"
         f"search {result.search}",
     )
+    if result.scenes:
+        pairs = _count(len(result.scenes), "pair")
+        print(f"{pairs} look like two shots of one scene: see {out / SCENES}")
     print(f"look at {out / 'report.html'}")
     if result.stray_decisions:
         total = len(result.decisions.different) + len(result.decisions.keep)

@@ -106,7 +106,7 @@ def take_in(
     seconds: dict[str, float] = {}
     workers = effort.workers or available_cores()
     with (
-        _cache(cache_folder, bundle.encoder_id, resume) as cache,
+        open_cache(cache_folder, bundle.encoder_id, resume) as cache,
         WorkerPool(workers, seconds=effort.seconds_per_file) as pool,
     ):
         with timed("read", seconds):
@@ -157,7 +157,8 @@ def _counts(unread: int, files: Sequence[File], contents: Mapping[str, Content])
 
 
 @contextmanager
-def _cache(folder: Path | None, encoder_id: str, resume: bool) -> Iterator[ScanCache]:
+def open_cache(folder: Path | None, encoder_id: str, resume: bool) -> Iterator[ScanCache]:
+    """The cache of a report's folder, or one that is gone afterwards where there is no folder."""
     with TemporaryDirectory() as nowhere:
         path = (folder or Path(nowhere)) / CACHE
         with ScanCache(path, encoder_id=encoder_id, fresh=not resume) as cache:

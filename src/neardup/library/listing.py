@@ -9,15 +9,16 @@ from neardup.files import list_files
 from neardup.library.file import Skipped
 from neardup.library.store import CACHE
 
-PAGE, GROUPS, PAIRS, SKIPPED, BLANK = (
+PAGE, GROUPS, PAIRS, SCENES, SKIPPED, BLANK = (
     "report.html",
     "groups.json",
     "pairs.csv",
+    "scenes.csv",
     "skipped.csv",
     "blank.csv",
 )
 REPORT_FILES = frozenset(
-    {PAGE, GROUPS, PAIRS, SKIPPED, BLANK, CACHE, f"{CACHE}-wal", f"{CACHE}-shm"}
+    {PAGE, GROUPS, PAIRS, SCENES, SKIPPED, BLANK, CACHE, f"{CACHE}-wal", f"{CACHE}-shm"}
 )
 """Every file that the report of a scan consists of; a scan leaves its own out."""
 

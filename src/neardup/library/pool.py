@@ -1,6 +1,7 @@
 """A pool of decoding processes: tasks in, answers out in the same order, whatever happens."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -101,7 +102,14 @@ class _WorkerDied(Exception):
 
 class _Worker:
     def __init__(self) -> None:
-        self._process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # One thread a process: the processes work side by side.
+        alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        self._process = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **alone},
+        )
 
     def ask(self, task: Header, seconds: float) -> Answer:
         started = time.monotonic()

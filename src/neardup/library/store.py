@@ -1,24 +1,27 @@
 """What a scan has computed so far, in one SQLite file that survives being killed.
 
 Files are known by (path, size, modification time), contents by their hash, so that a resumed scan
-neither reads nor embeds again what it knows.
+neither reads nor embeds again what it knows. Local features and matches of the second look depend
+on the contents alone: a later scan uses them too.
 """
 
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from neardup.errors import NeardupError
 from neardup.library.file import Facts
+from neardup.verify.features import Features
+from neardup.verify.match import Match
 
 CACHE = "scan-cache.sqlite"
 """What the file is called in a report folder."""
@@ -30,6 +33,9 @@ CREATE TABLE IF NOT EXISTS files
     (path BLOB PRIMARY KEY, bytes INTEGER, modified INTEGER, sha256 TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS contents
     (sha256 TEXT PRIMARY KEY, error TEXT, facts TEXT, vector BLOB);
+CREATE TABLE IF NOT EXISTS features (sha256 TEXT PRIMARY KEY, packed BLOB);
+CREATE TABLE IF NOT EXISTS matches
+    (a TEXT, b TEXT, match TEXT, PRIMARY KEY (a, b)) WITHOUT ROWID;
 """
 
 
@@ -62,7 +68,7 @@ class ScanCache:
 
     def __init__(self, path: Path, *, encoder_id: str, fresh: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
+        self.path = path
         about = {"format": str(FORMAT), "encoder": encoder_id}
         try:
             self._database = self._open(path)
@@ -70,6 +76,14 @@ class ScanCache:
                 self._forget(about)
         except sqlite3.DatabaseError as error:
             raise NeardupError(f"{path} is damaged or in use ({error}); delete it") from error
+
+    @classmethod
+    def reading(cls, path: Path) -> Self:
+        """A cache that exists, to read from only, while another process writes it."""
+        cache = cls.__new__(cls)
+        cache.path = path
+        cache._database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        return cache
 
     @staticmethod
     def _open(path: Path) -> sqlite3.Connection:
@@ -116,7 +130,7 @@ class ScanCache:
                 yield
         except sqlite3.Error as error:
             raise NeardupError(
-                f"{self._path} cannot be written ({error}); what was stored before is kept, and"
+                f"{self.path} cannot be written ({error}); what was stored before is kept, and"
                 " --resume goes on from there"
             ) from error
 
@@ -155,4 +169,49 @@ class ScanCache:
                     )
                     for sha256, content in contents
                 ],
+            )
+
+    def known_features(self, sha256: str) -> Features | None:
+        """The local features of a content; None when they were not extracted."""
+        row = self._database.execute(
+            "SELECT packed FROM features WHERE sha256 = ?", (sha256,)
+        ).fetchone()
+        return None if row is None else Features.unpack(row[0])
+
+    def without_features(self, contents: Iterable[str]) -> list[str]:
+        """Those of the contents whose local features are not known."""
+        known = {row[0] for row in self._database.execute("SELECT sha256 FROM features")}
+        return [sha256 for sha256 in contents if sha256 not in known]
+
+    def remember_features(self, features: Iterable[tuple[str, bytes]]) -> None:
+        """Store packed local features by sha256, all or none."""
+        with self._writing():
+            self._database.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", features)
+
+    def forget_features_but(self, contents: Iterable[str]) -> None:
+        """Drop the features and matches of contents that are gone."""
+        with self._writing():
+            self._database.execute("CREATE TEMP TABLE IF NOT EXISTS here (sha256 PRIMARY KEY)")
+            self._database.execute("DELETE FROM here")
+            self._database.executemany("INSERT OR IGNORE INTO here VALUES (?)", zip(contents))
+            gone = "NOT IN (SELECT sha256 FROM here)"
+            self._database.execute(f"DELETE FROM features WHERE sha256 {gone}")
+            self._database.execute(f"DELETE FROM matches WHERE a {gone} OR b {gone}")
+
+    def known_matches(self) -> dict[tuple[str, str], Match | None]:
+        """What the second look said of pairs of contents; None: not shown to be copies."""
+        rows = self._database.execute("SELECT a, b, match FROM matches")
+        return {
+            (a, b): None if match is None else Match.from_dict(json.loads(match))
+            for a, b, match in rows
+        }
+
+    def remember_matches(
+        self, matches: Iterable[tuple[str, str, Mapping[str, Any] | None]]
+    ) -> None:
+        """Store (a, b, match as plain values or None) by the contents' sha256, all or none."""
+        with self._writing():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO matches VALUES (?, ?, ?)",
+                [(a, b, None if match is None else json.dumps(match)) for a, b, match in matches],
             )

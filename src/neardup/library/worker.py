@@ -17,15 +17,19 @@ import struct
 import sys
 from collections.abc import Callable
 from io import BufferedReader
+from pathlib import Path
 from typing import IO, Any
 
 from PIL import Image
 
-from neardup.errors import ImageError
+from neardup.errors import ImageError, NeardupError
 from neardup.files import os_reason, require_regular
 from neardup.images.network_input import is_blank, load_input
 from neardup.images.reading import check_header, read_image
 from neardup.library.file import read_facts
+from neardup.library.store import ScanCache
+from neardup.verify.features import SIDE, extract
+from neardup.verify.match import verify
 
 Header = dict[str, Any]
 _LENGTHS = struct.Struct("<II")
@@ -60,10 +64,32 @@ def thumbnail(task: Header) -> tuple[Header, bytes]:
     return _ok(width=image.width, height=image.height), buffer.getvalue()
 
 
+def features(task: Header) -> tuple[Header, bytes]:
+    """Task: paths of one content, its sha256. Answer: its packed local features."""
+    data = _read_unchanged(task["paths"], task["sha256"])
+    facts = read_facts(data)
+    image = read_image(data, min_side=SIDE)
+    return _ok(), extract(image, (facts.width, facts.height)).pack()
+
+
+def match(task: Header) -> tuple[Header, bytes]:
+    """Task: cache (path), a, others (sha256). Answer: matches, one for each other, or None."""
+    found: list[Any] = []
+    with ScanCache.reading(Path(task["cache"])) as cache:
+        a = cache.known_features(task["a"])
+        for other in task["others"]:
+            b = cache.known_features(other)
+            matched = None if a is None or b is None else verify(a, b)
+            found.append(None if matched is None else matched.as_dict())
+    return _ok(matches=found), b""
+
+
 TASKS: dict[str, Callable[[Header], tuple[Header, bytes]]] = {
     "hash": hash_file,
     "decode": decode,
     "thumbnail": thumbnail,
+    "features": features,
+    "match": match,
 }
 
 
@@ -135,6 +161,8 @@ def main() -> None:
             header, payload = {"error": error.reason}, b""
         except OSError as error:
             header, payload = {"error": os_reason(error)}, b""
+        except NeardupError as error:
+            header, payload = {"error": str(error), "retry": True}, b""
         except Exception as error:
             header, payload = {"error": f"damaged: {error}"}, b""
         faulthandler.cancel_dump_traceback_later()

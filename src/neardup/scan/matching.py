@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from neardup.library.file import Picture
 from neardup.scan.decisions import Decisions
-from neardup.scan.result import DuplicateGroup, Member
+from neardup.scan.result import NO_EVIDENCE, DuplicateGroup, Evidence, Member
 from neardup.search.exact import Indices, Pairs
 
 
@@ -24,12 +24,14 @@ def without_decided(
         for first, second in (pair, pair[::-1])
         if first in rows and second in columns
     }
-    keep = ~np.isin(pairs.left * len(right) + pairs.right, list(apart))
-    return Pairs(pairs.left[keep], pairs.right[keep], pairs.distance[keep])
+    return pairs.chosen(~np.isin(pairs.left * len(right) + pairs.right, list(apart)))
 
 
 def groups_within(
-    pictures: Sequence[Picture], pairs: Pairs, decisions: Decisions
+    pictures: Sequence[Picture],
+    pairs: Pairs,
+    decisions: Decisions,
+    evidence: Evidence = NO_EVIDENCE,
 ) -> list[DuplicateGroup]:
     """Groups of near-duplicates and of identical files, surest first, the one to keep in front."""
     order = sorted(
@@ -43,18 +45,25 @@ def groups_within(
     for found in group(pairs, rank):
         rows = [found.representative, *found.members.tolist()]
         distances = [0.0, *found.distance.tolist()]
-        members = tuple(Member(pictures[r], d) for r, d in zip(rows, distances, strict=True))
+        first = pictures[found.representative]
+        members = tuple(
+            _member(first, pictures[row], distance, evidence)
+            for row, distance in zip(rows, distances, strict=True)
+        )
         groups.append(DuplicateGroup(members, why_first(members, decisions)))
         grouped |= set(rows)
     for row, picture in enumerate(pictures):
         if len(picture.files) > 1 and row not in grouped:
-            members = (Member(picture, 0.0),)
+            members = (Member(picture, 0.0, 1.0),)
             groups.append(DuplicateGroup(members, why_first(members, decisions)))
     return sorted(groups, key=_surest_first)
 
 
 def groups_across(
-    references: Sequence[Picture], candidates: Sequence[Picture], pairs: Pairs
+    references: Sequence[Picture],
+    candidates: Sequence[Picture],
+    pairs: Pairs,
+    evidence: Evidence = NO_EVIDENCE,
 ) -> list[DuplicateGroup]:
     """For each reference that has copies among the candidates, all of them, surest first.
 
@@ -65,13 +74,21 @@ def groups_across(
     """
     copies: dict[int, list[Member]] = {}
     for i, j, distance in zip(*(column.tolist() for column in pairs), strict=True):
-        copies.setdefault(i, []).append(Member(candidates[j], distance))
+        member = _member(references[i], candidates[j], distance, evidence)
+        copies.setdefault(i, []).append(member)
     groups = []
     for row, members in copies.items():
         members.sort(key=lambda member: (member.distance, member.picture.preference))
-        first = Member(references[row], 0.0)
+        first = Member(references[row], 0.0, 1.0)
         groups.append(DuplicateGroup((first, *members), "it is in the folder compared against"))
     return sorted(groups, key=_surest_first)
+
+
+def _member(first: Picture, picture: Picture, distance: float, evidence: Evidence) -> Member:
+    if picture is first:
+        return Member(picture, 0.0, 1.0)
+    probability = evidence.probability(first, picture, distance)
+    return Member(picture, distance, probability, evidence.match(first, picture))
 
 
 def why_first(members: Sequence[Member], decisions: Decisions) -> str:

@@ -14,9 +14,17 @@ from neardup.library.listing import list_two
 from neardup.library.store import Content
 from neardup.scan import matching
 from neardup.scan.decisions import Decisions
-from neardup.scan.result import DuplicateGroup, FilePairs, ScanResult
+from neardup.scan.result import Evidence, FilePairs, ScanResult
+from neardup.scan.second_look import (
+    NO_MATCHES,
+    STRICT,
+    Bursts,
+    accepted,
+    candidates,
+    look_again,
+)
 from neardup.search.choice import search
-from neardup.search.exact import Vectors
+from neardup.search.exact import Pairs, Vectors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +37,11 @@ class ScanOptions:
         decisions: what a person decided before.
         report_folder: keeps the cache that ``resume`` goes on from; None: no cache is kept.
         resume: go on with what the cache holds instead of starting afresh.
+        verify: pairs that the distance leaves in doubt get a second look, by local features; then
+            ``at`` is the strict threshold unless it is given.
+        bursts: what to do with pairs that the second look takes for shots of one scene: ``report``
+            lists them apart unless they are within the threshold, ``keep`` calls none of them
+            duplicates, ``merge`` all.
         effort: changes nothing that is found.
     """
 
@@ -37,6 +50,8 @@ class ScanOptions:
     decisions: Decisions = field(default_factory=Decisions)
     report_folder: Path | None = None
     resume: bool = False
+    verify: bool = False
+    bursts: Bursts = "report"
     effort: Effort = field(default_factory=Effort)
 
 
@@ -46,9 +61,13 @@ def scan(folder: Path, bundle: Bundle, embedder: Embedder, options: ScanOptions)
     Raises:
         ImageError: a folder does not exist or cannot be listed.
         BundleError: there is no such operating point.
-        NeardupError: the two folders are one, or the cache is damaged or in use.
+        NeardupError: the two folders are one, the cache is damaged or in use, or ``verify`` is
+            asked for without OpenCV.
     """
-    threshold = bundle.threshold(options.at)
+    at = options.at
+    if at is None and options.verify and STRICT in bundle.operating_points:
+        at = STRICT  # what lies beyond is looked at again
+    threshold = bundle.threshold(at)
     seconds: dict[str, float] = {}
     with timed("list", seconds):
         paths, others, unlisted = list_two(folder, options.against, options.report_folder)
@@ -61,19 +80,46 @@ def scan(folder: Path, bundle: Bundle, embedder: Embedder, options: ScanOptions)
         resume=options.resume,
     )
     seconds |= intake.seconds
+    own, references = intake.pictures(paths), intake.pictures(others)
     with timed("search", seconds):
-        own, references = intake.pictures(paths), intake.pictures(others)
-        groups, pairs, how = _match(
-            own, references, intake.contents, threshold, bundle.embedding_size, options
-        )
+        own_vectors = _vectors(own, intake.contents, bundle.embedding_size)
+        if options.against is None:
+            left, within = own, own_vectors
+            found, how = search(own_vectors, threshold)
+        else:
+            left, within = references, _vectors(references, intake.contents, bundle.embedding_size)
+            found, how = search(within, threshold, own_vectors)
+    matches, scenes = NO_MATCHES, Pairs.collect([])
+    if options.verify:
+        with timed("second look", seconds):
+            across = None if options.against is None else own_vectors
+            pairs = candidates(found, within, across)
+            matches = look_again(
+                pairs,
+                left,
+                own,
+                options.effort,
+                cache_folder=options.report_folder,
+                encoder_id=bundle.encoder_id,
+            )
+            found, scenes = accepted(pairs, threshold, left, own, matches, options.bursts)
+    found, scenes = (
+        matching.without_decided(pairs, left, own, options.decisions) for pairs in (found, scenes)
+    )
+    evidence = Evidence(bundle.calibration, matches, len(left))
+    if options.against is None:
+        groups = matching.groups_within(own, found, options.decisions, evidence)
+    else:
+        groups = matching.groups_across(references, own, found, evidence)
     return ScanResult(
         folder=folder,
         against=options.against,
         threshold=threshold,
-        at=str(options.at if options.at is not None else bundle.default_at),
+        at=str(at if at is not None else bundle.default_at),
         encoder_id=bundle.encoder_id,
         groups=groups,
-        pairs=pairs,
+        pairs=FilePairs(left, own, found, identical=options.against is None, evidence=evidence),
+        scenes=FilePairs(left, own, scenes, identical=False, evidence=evidence),
         blank=intake.blank,
         skipped=sorted([*unlisted, *intake.skipped], key=lambda entry: entry.path),
         decisions=options.decisions,
@@ -84,24 +130,8 @@ def scan(folder: Path, bundle: Bundle, embedder: Embedder, options: ScanOptions)
     )
 
 
-def _match(
-    own: Sequence[Picture],
-    references: Sequence[Picture],
-    contents: Mapping[str, Content],
-    threshold: float,
-    embedding_size: int,
-    options: ScanOptions,
-) -> tuple[list[DuplicateGroup], FilePairs, str]:
-    def vectors(pictures: Sequence[Picture]) -> Vectors:
-        rows = [contents[picture.sha256].vector for picture in pictures]
-        return np.array(rows, dtype=np.float32).reshape(len(rows), embedding_size)
-
-    if options.against is None:
-        found, how = search(vectors(own), threshold)
-        found = matching.without_decided(found, own, own, options.decisions)
-        groups = matching.groups_within(own, found, options.decisions)
-        return groups, FilePairs(own, own, found, identical=True), how
-    found, how = search(vectors(references), threshold, vectors(own))
-    found = matching.without_decided(found, references, own, options.decisions)
-    groups = matching.groups_across(references, own, found)
-    return groups, FilePairs(references, own, found, identical=False), how
+def _vectors(
+    pictures: Sequence[Picture], contents: Mapping[str, Content], embedding_size: int
+) -> Vectors:
+    rows = [contents[picture.sha256].vector for picture in pictures]
+    return np.array(rows, dtype=np.float32).reshape(len(rows), embedding_size)

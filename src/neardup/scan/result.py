@@ -9,18 +9,66 @@ import numpy as np
 
 from neardup.library.file import File, Picture, Skipped
 from neardup.library.intake import Counts
+from neardup.probability import Calibration
 from neardup.scan.decisions import Decisions
+from neardup.scan.second_look import NO_MATCHES, Matches
 from neardup.search.exact import Pairs
+from neardup.verify.match import IDENTICAL, Match
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for a pair beyond its distance.
+
+    Attributes:
+        calibration: the bundle's; None: it has none, so that no probability is known.
+        matches: what a second look found.
+        pictures: how many were compared.
+    """
+
+    calibration: Calibration | None = None
+    matches: Matches = NO_MATCHES
+    pictures: int = 2
+
+    def match(self, a: Picture, b: Picture) -> Match | None:
+        """How ``b`` was made from ``a``; None where no second look found that."""
+        if a.sha256 == b.sha256:
+            return IDENTICAL
+        return self.matches.between(a.sha256, b.sha256)
+
+    def probability(self, a: Picture, b: Picture, distance: float) -> float | None:
+        """That two pictures at an L2 distance are one; None without a calibration."""
+        if a.sha256 == b.sha256:
+            return 1.0
+        if self.calibration is None:
+            return None
+        looked = self.matches.looked_at(a.sha256, b.sha256)
+        return self.calibration.of(
+            distance, self.match(a, b), looked=looked, pictures=self.pictures
+        )
+
+
+NO_EVIDENCE = Evidence()
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicatePair:
-    """Two files at a distance within the threshold; ``identical``: in every byte."""
+    """Two files that show the same picture.
+
+    Attributes:
+        a, b: the files.
+        distance: L2, in [0, 2].
+        identical: in every byte.
+        probability: that they are one picture, in (0, 1]; None: the bundle has no calibration.
+        match: how the one was made from the other, where a second look found that.
+    """
 
     a: Path
     b: Path
     distance: float
     identical: bool
+    probability: float | None = None
+    match: Match | None = None
 
 
 class FilePairs(Sequence[DuplicatePair]):
@@ -31,6 +79,7 @@ class FilePairs(Sequence[DuplicatePair]):
         right: and the right ones.
         pairs: within the threshold.
         identical: also pair each further identical file of ``left`` with the one to keep.
+        evidence: what is known of each pair beyond its distance.
     """
 
     def __init__(
@@ -40,12 +89,13 @@ class FilePairs(Sequence[DuplicatePair]):
         pairs: Pairs,
         *,
         identical: bool,
+        evidence: Evidence = NO_EVIDENCE,
     ) -> None:
         order = np.lexsort((pairs.right, pairs.left, pairs.distance))
-        self._left, self._right = left, right
+        self._left, self._right, self._evidence = left, right, evidence
         self._pairs = Pairs(pairs.left[order], pairs.right[order], pairs.distance[order])
         self._identical = [
-            DuplicatePair(picture.path, file.path, 0.0, True)
+            DuplicatePair(picture.path, file.path, 0.0, True, 1.0, IDENTICAL)
             for picture in (left if identical else ())
             for file in picture.files[1:]
         ]
@@ -72,15 +122,32 @@ class FilePairs(Sequence[DuplicatePair]):
             return self._identical[place]
         row = place - len(self._identical)
         a, b = self._left[self._pairs.left[row]], self._right[self._pairs.right[row]]
-        return DuplicatePair(a.path, b.path, float(self._pairs.distance[row]), a.sha256 == b.sha256)
+        distance = float(self._pairs.distance[row])
+        return DuplicatePair(
+            a.path,
+            b.path,
+            distance,
+            a.sha256 == b.sha256,
+            self._evidence.probability(a, b, distance),
+            self._evidence.match(a, b),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A picture in a group and its L2 distance, in [0, 2], to the group's first picture."""
+    """A picture in a group.
+
+    Attributes:
+        picture: the picture.
+        distance: L2, in [0, 2], to the group's first picture.
+        probability: that it is the group's first picture, in (0, 1]; None: not known.
+        match: how it was made from the first, where a second look found that.
+    """
 
     picture: Picture
     distance: float
+    probability: float | None = None
+    match: Match | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +194,7 @@ class ScanResult:
         seconds: how long each stage took.
         search: how the pairs were searched, in words.
         stray_decisions: how many of the decisions name a picture that is not here.
+        scenes: pairs that a second look takes for two shots of one scene, not called duplicates.
     """
 
     folder: Path
@@ -143,3 +211,4 @@ class ScanResult:
     seconds: dict[str, float]
     search: str
     stray_decisions: int = 0
+    scenes: Sequence[DuplicatePair] = ()

@@ -48,10 +48,20 @@ class Pairs(NamedTuple):
         order = np.lexsort((right, left))
         return cls(left[order], right[order], distance[order])
 
+    def distinct(self) -> "Pairs":
+        """Each pair of rows once."""
+        first = np.ones(len(self.left), dtype=bool)
+        first[1:] = (np.diff(self.left) != 0) | (np.diff(self.right) != 0)
+        return self.chosen(first)
+
+    def chosen(self, which: npt.NDArray[np.bool_] | Indices) -> "Pairs":
+        """Some of the pairs: (P,) bool or their places."""
+        return Pairs(self.left[which], self.right[which], self.distance[which])
+
     def nearest(self, count: int) -> "Pairs":
         """The ``count`` nearest, in the order of rows; of equal distances the first rows win."""
         chosen = np.sort(np.argsort(self.distance, kind="stable")[:count])
-        return Pairs(self.left[chosen], self.right[chosen], self.distance[chosen])
+        return self.chosen(chosen)
 
 
 def pairs_within(a: Vectors, threshold: float, b: Vectors | None = None) -> Pairs:

@@ -56,9 +56,7 @@ def pairs_within(
             found.add(part)
     pairs = found.pairs()
     if b is None:
-        first = np.ones(len(pairs.left), dtype=bool)
-        first[1:] = (np.diff(pairs.left) != 0) | (np.diff(pairs.right) != 0)
-        pairs = Pairs(pairs.left[first], pairs.right[first], pairs.distance[first])
+        pairs = pairs.distinct()
     if len(pairs.left) > limit:
         pairs = pairs.nearest(limit)
     reach = float(pairs.distance.max()) if len(pairs.left) == limit else found.threshold

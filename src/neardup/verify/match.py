@@ -85,6 +85,12 @@ class Match:
                 text = text.replace("are the identical file", "are identical files")
         return text + self._turns()
 
+    def reversed(self) -> "Match":
+        """The same, seen from B."""
+        transform = None if self.transform is None else self.transform.inverse()
+        inside = {"a": "b", "b": "a"}.get(self.inside or "")
+        return replace(self, transform=transform, inside=inside)
+
     def _turns(self) -> str:
         if self.transform is None:
             return ""
@@ -194,7 +200,8 @@ def _sample(
     inside = (columns >= 0) & (rows >= 0) & (columns < grey.shape[1]) & (rows < grey.shape[0])
     if inside.mean() < 0.9:
         return None
-    return grey[np.clip(rows, 0, grey.shape[0] - 1), np.clip(columns, 0, grey.shape[1] - 1)]
+    rows, columns = np.clip(rows, 0, grey.shape[0] - 1), np.clip(columns, 0, grey.shape[1] - 1)
+    return np.asarray(grey[rows, columns])
 
 
 def _frame(picture: Features) -> Quad:

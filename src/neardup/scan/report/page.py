@@ -14,7 +14,7 @@ from typing import Any
 from neardup.embedder import available_cores
 from neardup.files import write_text
 from neardup.library.file import Picture
-from neardup.library.listing import BLANK, GROUPS, PAGE, PAIRS, SKIPPED
+from neardup.library.listing import BLANK, GROUPS, PAGE, PAIRS, SCENES, SKIPPED
 from neardup.library.pool import WorkerPool
 from neardup.progress import progress
 from neardup.scan.report.tables import (
@@ -23,6 +23,7 @@ from neardup.scan.report.tables import (
     write_blank,
     write_groups,
     write_pairs,
+    write_scenes,
     write_skipped,
 )
 from neardup.scan.result import ScanResult
@@ -39,6 +40,8 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     write_groups(result, folder / GROUPS)
     write_pairs(result, folder / PAIRS)
+    if result.scenes:
+        write_scenes(result, folder / SCENES)
     write_skipped(result, folder / SKIPPED)
     write_blank(result, folder / BLANK)
     write_page(result, folder / PAGE, workers=workers, show_progress=show_progress)

@@ -12,15 +12,29 @@ from typing import Any
 
 from neardup.files import replacing, write_text
 from neardup.library.file import File
-from neardup.scan.result import DuplicateGroup, Member, ScanResult
+from neardup.probability import in_a_word
+from neardup.scan.result import DuplicateGroup, DuplicatePair, Member, ScanResult
 
 FORMAT = 1
 
+PAIR_COLUMNS = ("a", "b", "distance", "identical", "probability", "match")
+"""probability: empty where it is not known; match: in words, where a second look found one."""
+
 
 def write_pairs(result: ScanResult, path: Path) -> None:
-    """a, b, distance, identical: every pair within the threshold, nearest first."""
-    rows = ((pair.a, pair.b, f"{pair.distance:.6f}", int(pair.identical)) for pair in result.pairs)
-    _write_csv(path, ("a", "b", "distance", "identical"), rows)
+    """Every pair that is called duplicate, nearest first; see :data:`PAIR_COLUMNS`."""
+    _write_csv(path, PAIR_COLUMNS, map(_pair, result.pairs))
+
+
+def write_scenes(result: ScanResult, path: Path) -> None:
+    """Pairs that look like two shots of one scene, as :func:`write_pairs` writes them."""
+    _write_csv(path, PAIR_COLUMNS, map(_pair, result.scenes))
+
+
+def _pair(pair: DuplicatePair) -> tuple[object, ...]:
+    sure = "" if pair.probability is None else f"{pair.probability:.4f}"
+    how = "" if pair.match is None else pair.match.sentence("a", "b")
+    return pair.a, pair.b, f"{pair.distance:.6f}", int(pair.identical), sure, how
 
 
 def write_skipped(result: ScanResult, path: Path) -> None:
@@ -50,6 +64,7 @@ def summary(result: ScanResult) -> dict[str, Any]:
         "counts": asdict(result.counts),
         "duplicate_files": sum(len(group.files) - 1 for group in result.groups),
         "pairs": len(result.pairs),
+        "scenes": len(result.scenes),
         "search": result.search,
         "seconds": result.seconds,
     }
@@ -71,6 +86,9 @@ def _file(member: Member, file: File) -> dict[str, Any]:
         "path": str(file.path),
         "sha256": file.sha256,
         "distance": round(member.distance, 6),
+        "probability": None if member.probability is None else round(member.probability, 4),
+        "sure": None if member.probability is None else in_a_word(member.probability),
+        "match": None if member.match is None else member.match.sentence("the first", "this"),
         "identical_to_previous": file is not member.picture.files[0],
         "width": facts.width,
         "height": facts.height,

@@ -1,0 +1,219 @@
+"""The second look of a scan: pairs that the distance leaves in doubt are verified."""
+
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from neardup.embedder import available_cores
+from neardup.library.file import Picture
+from neardup.library.intake import Effort, open_cache
+from neardup.library.pool import WorkerPool
+from neardup.library.store import ScanCache
+from neardup.progress import progress
+from neardup.search.exact import Pairs, Vectors
+from neardup.search.nearest import neighbours
+from neardup.verify.features import opencv
+from neardup.verify.match import Kind, Match
+
+REACH = 1.3
+"""L2 distance beyond which no pair is looked at again: nearly all unrelated pairs lie there."""
+
+STRICT = "precision=0.999"
+"""Operating point below which a pair needs no second look to count."""
+
+Bursts = Literal["keep", "report", "merge"]
+
+_PAIRS_AT_ONCE = 64
+
+
+def neighbour_count(pictures: int) -> int:
+    """How many neighbours of each picture get a second look: 10, more among many.
+
+    A copy has the more unrelated pictures before it, the more there are. The count grows as the
+    square root of their number, a compromise between finding and time.
+    """
+    return math.ceil(10 * math.sqrt(max(1.0, pictures / 3500)))
+
+
+def candidates(found: Pairs, a: Vectors, b: Vectors | None) -> Pairs:
+    """The pairs to look at: those within the threshold, and each picture's nearest neighbours.
+
+    Args:
+        found: the pairs within the threshold.
+        a: (N, D) vectors that ``left`` of the pairs counts.
+        b: (M, D) vectors that ``right`` counts; None: ``a`` again.
+    """
+    if b is None:
+        return Pairs.collect([found, neighbours(a, neighbour_count(len(a)), REACH)]).distinct()
+    # Those scanned look for neighbours among the references, not the other way round.
+    near = neighbours(b, neighbour_count(len(a)), REACH, a)
+    near = Pairs(near.right, near.left, near.distance)
+    return Pairs.collect([found, near]).distinct()
+
+
+class Matches:
+    """What the second look found.
+
+    Attributes:
+        looked: how many pairs it looked at.
+    """
+
+    def __init__(self, found: Mapping[tuple[str, str], Match | None]) -> None:
+        self._found = found
+        self.looked = len(found)
+
+    def looked_at(self, a: str, b: str) -> bool:
+        """Whether it looked at two contents, by sha256."""
+        return (a, b) in self._found or (b, a) in self._found
+
+    def between(self, a: str, b: str) -> Match | None:
+        """How content ``b`` was made from content ``a``; None where it found nothing."""
+        if (a, b) in self._found:
+            return self._found[a, b]
+        match = self._found.get((b, a))
+        return None if match is None else match.reversed()
+
+
+NO_MATCHES = Matches({})
+
+
+def look_again(
+    pairs: Pairs,
+    left: Sequence[Picture],
+    right: Sequence[Picture],
+    effort: Effort,
+    *,
+    cache_folder: Path | None,
+    encoder_id: str,
+) -> Matches:
+    """Verify pairs of pictures by their local features.
+
+    Features and matches are kept in the cache, so that a killed scan goes on where it was, and a
+    later one looks at new pairs only. A picture that crashes the decoder costs its own pairs.
+
+    Args:
+        pairs: rows of ``left`` and ``right``.
+        left, right: the pictures.
+        effort: how to do it.
+        cache_folder: the report's folder; None: nothing is kept.
+        encoder_id: of the vectors in the cache.
+
+    Raises:
+        NeardupError: OpenCV is not installed, or the cache cannot be written.
+    """
+    opencv()
+    wanted = [
+        (left[i].sha256, right[j].sha256) for i, j in zip(pairs.left, pairs.right, strict=True)
+    ]
+    pictures = {picture.sha256: picture for picture in (*left, *right)}
+    with (
+        open_cache(cache_folder, encoder_id, resume=True) as cache,
+        WorkerPool(effort.workers or available_cores(), seconds=effort.seconds_per_file) as pool,
+    ):
+        cache.forget_features_but(pictures)
+        known = cache.known_matches()
+        new = [pair for pair in wanted if pair not in known]
+        _extract(sorted({sha256 for pair in new for sha256 in pair}), pictures, cache, pool, effort)
+        known |= _verify(new, cache, pool, effort)
+    return Matches({pair: known.get(pair) for pair in wanted})
+
+
+def _extract(
+    contents: Sequence[str],
+    pictures: Mapping[str, Picture],
+    cache: ScanCache,
+    pool: WorkerPool,
+    effort: Effort,
+) -> None:
+    missing = cache.without_features(contents)
+    tasks = (
+        {
+            "task": "features",
+            "paths": [os.fspath(file.path) for file in pictures[sha256].files],
+            "sha256": sha256,
+        }
+        for sha256 in missing
+    )
+    show = effort.show_progress and bool(missing)
+    with progress("Local features", len(missing), show=show) as advance:
+        answers = zip(missing, pool.map(tasks), strict=True)
+        while batch := list(islice(answers, effort.batch_size)):
+            cache.remember_features(
+                (sha256, answer.payload)
+                for sha256, answer in batch
+                if answer.header["error"] is None
+            )
+            advance(len(batch))
+
+
+def _verify(
+    pairs: Sequence[tuple[str, str]], cache: ScanCache, pool: WorkerPool, effort: Effort
+) -> dict[tuple[str, str], Match | None]:
+    found: dict[tuple[str, str], Match | None] = {}
+    lots = list(_by_first(pairs))
+    tasks = ({"task": "match", "cache": str(cache.path), "a": a, "others": b} for a, b in lots)
+    show = effort.show_progress and bool(pairs)
+    with progress("Second look", len(pairs), unit="pairs", show=show) as advance:
+        answers = zip(lots, pool.map(tasks), strict=True)
+        while batch := list(islice(answers, effort.batch_size)):
+            done = [
+                (a, b, match)
+                for (a, others), answer in batch
+                if answer.header["error"] is None
+                for b, match in zip(others, answer.header["matches"], strict=True)
+            ]
+            cache.remember_matches(done)
+            found |= {(a, b): None if m is None else Match.from_dict(m) for a, b, m in done}
+            advance(sum(len(others) for (_, others), _ in batch))
+    return found
+
+
+class _Lot(NamedTuple):
+    a: str
+    others: list[str]
+
+
+def _by_first(pairs: Sequence[tuple[str, str]]) -> Iterator[_Lot]:
+    by_first: dict[str, list[str]] = {}
+    for a, b in pairs:
+        by_first.setdefault(a, []).append(b)
+    for a, others in by_first.items():
+        for start in range(0, len(others), _PAIRS_AT_ONCE):
+            yield _Lot(a, others[start : start + _PAIRS_AT_ONCE])
+
+
+def accepted(
+    pairs: Pairs,
+    threshold: float,
+    left: Sequence[Picture],
+    right: Sequence[Picture],
+    matches: Matches,
+    bursts: Bursts,
+) -> tuple[Pairs, Pairs]:
+    """The pairs to call duplicates, and those of one scene that are not called so.
+
+    Args:
+        pairs: that were looked at.
+        threshold: within it a pair counts without being verified.
+        left, right: the pictures that the pairs' rows count.
+        matches: what the second look found.
+        bursts: what becomes of shots of one scene.
+    """
+    kinds = [
+        None if match is None else match.kind
+        for i, j in zip(pairs.left, pairs.right, strict=True)
+        for match in [matches.between(left[i].sha256, right[j].sha256)]
+    ]
+    scene = np.array([kind is Kind.SCENE for kind in kinds], dtype=bool)
+    verified = np.array([kind is not None for kind in kinds], dtype=bool) & ~scene
+    called = (pairs.distance <= np.float32(threshold)) | verified
+    if bursts == "merge":
+        called |= scene
+    elif bursts == "keep":
+        called &= ~scene
+    return pairs.chosen(called), pairs.chosen(scene & ~called)
