@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -23,5 +24,23 @@ def picture() -> Picture:
     def make(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
         coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
         return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def textured() -> Callable[[int], npt.NDArray[np.uint8]]:
+    """Make a picture, (300, 300, 3) uint8, that has keypoints: ``textured(index)``."""
+
+    def make(index: int) -> npt.NDArray[np.uint8]:
+        coarse = np.random.default_rng(index).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        smooth = Image.fromarray(coarse).resize((300, 300), Image.Resampling.BICUBIC)
+        pixels = np.array(smooth)
+        rng = np.random.default_rng([index, 1])
+        for _ in range(120):
+            x, y = rng.integers(0, 280, 2)
+            width, height = rng.integers(4, 20, 2)
+            pixels[y : y + height, x : x + width] = rng.integers(0, 256, 3)
+        return pixels
 
     return make

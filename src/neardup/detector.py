@@ -1,6 +1,7 @@
 """The public face of inference: load a bundle, ask whether two pictures are the same picture."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -14,6 +15,8 @@ from neardup.embedder import Embedder
 from neardup.errors import BlankError
 from neardup.images.network_input import is_blank, load_input
 from neardup.images.reading import ImageSource, read_image, source_name
+from neardup.verify.features import extract
+from neardup.verify.match import IDENTICAL, Kind, Match, verify
 
 if TYPE_CHECKING:
     from neardup.scan.report.duplicates import Duplicates
@@ -105,12 +108,40 @@ class Detector:
         threshold = self.bundle.threshold(at)
         return self.distance(a, b) <= threshold
 
+    def explain(self, a: ImageSource, b: ImageSource) -> Match:
+        """How two pictures belong together, by their local features (needs ``neardup[verify]``).
+
+        >>> print(detector.explain("a.jpg", "b.jpg").sentence())
+        B is a crop of A (zoom 1.5x, from x=120 y=44)
+
+        Returns:
+            Kind, distance, probability (None where the bundle has no calibration), transform, crop
+            box, keypoints that agree and agreement of the overlap. The kind is ``UNVERIFIED`` where
+            nothing shows that they are copies, which plain pictures never do.
+
+        Raises:
+            ImageError: one of them cannot be read.
+            BlankError: as :meth:`distance`.
+            NeardupError: OpenCV is not installed.
+        """
+        distance = self.distance(a, b)
+        pixels = read_image(a), read_image(b)
+        if pixels[0].shape == pixels[1].shape and np.array_equal(*pixels):
+            return replace(IDENTICAL, distance=distance, probability=1.0)
+        match = verify(extract(pixels[0]), extract(pixels[1]))
+        probability = None
+        if self.bundle.calibration is not None:
+            probability = self.bundle.calibration.of(distance, match, looked=True)
+        match = Match(kind=Kind.UNVERIFIED, agreement=0.0) if match is None else match
+        return replace(match, distance=distance, probability=probability)
+
     def find_duplicates(
         self,
         folder: str | Path,
         *,
         against: str | Path | None = None,
         at: str | float | None = None,
+        verify: bool = False,
         show_progress: bool = True,
     ) -> "Duplicates":
         """Find the near-duplicates below a folder.
@@ -119,6 +150,8 @@ class Detector:
             folder: every file below it is looked at.
             against: list copies across this folder and the first instead of within the first.
             at: see :meth:`is_duplicate`.
+            verify: have pairs that the distance leaves in doubt verified by local features; ``at``
+                is then ``"precision=0.999"`` unless it is given (needs ``neardup[verify]``).
             show_progress: on stderr.
 
         Returns:
@@ -128,6 +161,7 @@ class Detector:
         Raises:
             ImageError: a folder does not exist or cannot be listed.
             BundleError: the bundle has no such operating point.
+            NeardupError: ``verify`` without OpenCV.
         """
         from neardup.library.intake import Effort
         from neardup.scan.pipeline import ScanOptions, scan
@@ -135,6 +169,7 @@ class Detector:
 
         options = ScanOptions(
             at=at,
+            verify=verify,
             against=None if against is None else Path(against),
             effort=Effort(show_progress=show_progress),
         )

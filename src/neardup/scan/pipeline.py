@@ -17,11 +17,11 @@ from neardup.scan.decisions import Decisions
 from neardup.scan.result import Evidence, FilePairs, ScanResult
 from neardup.scan.second_look import (
     NO_MATCHES,
-    STRICT,
     Bursts,
     accepted,
     candidates,
     look_again,
+    strict_point,
 )
 from neardup.search.choice import search
 from neardup.search.exact import Pairs, Vectors
@@ -64,9 +64,7 @@ def scan(folder: Path, bundle: Bundle, embedder: Embedder, options: ScanOptions)
         NeardupError: the two folders are one, the cache is damaged or in use, or ``verify`` is
             asked for without OpenCV.
     """
-    at = options.at
-    if at is None and options.verify and STRICT in bundle.operating_points:
-        at = STRICT  # what lies beyond is looked at again
+    at = strict_point(bundle, options.at) if options.verify else options.at
     threshold = bundle.threshold(at)
     seconds: dict[str, float] = {}
     with timed("list", seconds):

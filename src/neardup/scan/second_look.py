@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from neardup.bundle import Bundle
 from neardup.embedder import available_cores
 from neardup.library.file import Picture
 from neardup.library.intake import Effort, open_cache
@@ -29,6 +30,21 @@ STRICT = "precision=0.999"
 Bursts = Literal["keep", "report", "merge"]
 
 _PAIRS_AT_ONCE = 64
+
+
+def strict_threshold(bundle: Bundle, at: str | float | None) -> float:
+    """The threshold to go with a second look: ``at``, or else :data:`STRICT` if the bundle has it.
+
+    Raises:
+        BundleError: there is no such operating point.
+    """
+    return bundle.threshold(strict_point(bundle, at))
+
+
+def strict_point(bundle: Bundle, at: str | float | None) -> str | float | None:
+    """The operating point of :func:`strict_threshold`."""
+    point = bundle.operating_points.get(STRICT)
+    return STRICT if at is None and point is not None and point.threshold is not None else at
 
 
 def neighbour_count(pictures: int) -> int:

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     COLLAGE = "part of a collage"
     OVERLAP = "overlapping parts"
     SCENE = "same scene, another shot"
+    UNVERIFIED = "not shown to be copies"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,9 @@ class Match:
             inside A, None where neither does.
         box: x, y, width and height, in whole pixels, of that part within the other picture.
         zoom: side of the whole over side of the part, at least 1.
+        size_a, size_b: width and height of the two pictures, in pixels; (0, 0) if not known.
+        distance: L2 of their embeddings, in [0, 2]; None where nobody asked.
+        probability: that they are one picture, in (0, 1]; None where it is not known.
     """
 
     kind: Kind
@@ -56,6 +60,10 @@ class Match:
     inside: str | None = None
     box: tuple[int, int, int, int] | None = None
     zoom: float = 1.0
+    size_a: tuple[int, int] = (0, 0)
+    size_b: tuple[int, int] = (0, 0)
+    distance: float | None = None
+    probability: float | None = None
 
     @property
     def inliers(self) -> int:
@@ -83,13 +91,16 @@ class Match:
             case _:
                 text = f"{a} and {b} are the {self.kind}"
                 text = text.replace("are the identical file", "are identical files")
+                text = text.replace("are the not", "are not")
         return text + self._turns()
 
     def reversed(self) -> "Match":
         """The same, seen from B."""
         transform = None if self.transform is None else self.transform.inverse()
         inside = {"a": "b", "b": "a"}.get(self.inside or "")
-        return replace(self, transform=transform, inside=inside)
+        return replace(
+            self, transform=transform, inside=inside, size_a=self.size_b, size_b=self.size_a
+        )
 
     def _turns(self) -> str:
         if self.transform is None:
@@ -111,8 +122,11 @@ class Match:
         transform = written["transform"]
         if transform is not None:
             transform = Transform(**{**transform, "matrix": np.array(transform["matrix"])})
-        box = None if written["box"] is None else tuple(written["box"])
-        return cls(**{**written, "kind": Kind(written["kind"]), "transform": transform, "box": box})
+        tuples = {
+            name: None if written[name] is None else tuple(written[name])
+            for name in ("box", "size_a", "size_b")
+        }
+        return cls(**{**written, **tuples, "kind": Kind(written["kind"]), "transform": transform})
 
 
 IDENTICAL = Match(kind=Kind.IDENTICAL)
@@ -131,7 +145,14 @@ def verify(a: Features, b: Features) -> Match | None:
     agreement = overlap_agreement(a, b, transform)
     if agreement < _LEAST_AGREEMENT:
         return None
-    match = _placed(a, b, Match(kind=Kind.SAME, transform=transform, agreement=agreement))
+    match = Match(
+        kind=Kind.SAME,
+        transform=transform,
+        agreement=agreement,
+        size_a=(a.width, a.height),
+        size_b=(b.width, b.height),
+    )
+    match = _placed(a, b, match)
     if transform.residual > _SCENE_RESIDUAL and agreement < _SCENE_AGREEMENT:
         return replace(match, kind=Kind.SCENE)
     return match
