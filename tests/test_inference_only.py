@@ -6,7 +6,7 @@ import sys
 FORBIDDEN = (
     "torch", "torchvision", "pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb",
     "albumentations", "sklearn", "timm", "scipy", "matplotlib", "pandas", "onnx",
-    "faiss", "lancedb", "pyarrow", "shtab", "pillow_heif",
+    "faiss", "lancedb", "pyarrow", "shtab", "pillow_heif", "cv2",
 )  # fmt: skip
 
 SCRIPT = f"""
@@ -26,6 +26,7 @@ assert main(["compare", a, a, "--bundle", bundle]) == 0
 assert main(["scan", folder, "--bundle", bundle, "--out", out]) == 0
 assert main(["embed", folder, "--bundle", bundle, "--out", out + "/vectors.npz"]) == 0
 # What needs an extra says so, and how to get it.
+assert main(["scan", folder, "--verify", "--bundle", bundle, "--out", out]) == 2
 assert main(["index", "create", out + "/index", folder, "--bundle", bundle]) == 2
 assert main(["embed", folder, "--bundle", bundle, "--out", out + "/vectors.parquet"]) == 2
 """
