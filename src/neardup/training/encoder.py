@@ -195,14 +195,17 @@ class TorchEmbedder:
         self.image_size = image_size
 
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """N images (H, W, 3) uint8 -> (N, D) float32 of unit norm."""
+        """N images (H, W, 3) uint8 -> (N, D) float32 of unit norm; they are read in batches."""
         device = self.encoder.mean.device
         was_training = self.encoder.training
         self.encoder.eval()
+        parts = []
         try:
             with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-                batches = torch.split(torch.from_numpy(to_batch(images, self.image_size)), _BATCH)
-                parts = [self.encoder(batch.to(device)).cpu() for batch in batches]
+                for start in range(0, max(1, len(images)), _BATCH):
+                    end = min(start + _BATCH, len(images))
+                    batch = to_batch([images[i] for i in range(start, end)], self.image_size)
+                    parts.append(self.encoder(torch.from_numpy(batch).to(device)).cpu())
         finally:
             self.encoder.train(was_training)
         embeddings: NDArray[np.float32] = torch.cat(parts).numpy()

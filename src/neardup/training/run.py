@@ -29,7 +29,7 @@ from neardup.training.checkpoints import (
     load_checkpoint,
 )
 from neardup.training.config import TrainConfig
-from neardup.training.data.look_alikes import find_look_alikes
+from neardup.training.data.datamodule import find_look_alikes
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.encoder import Encoder, TorchEmbedder
 from neardup.training.export.bundle_writer import write_bundle
@@ -72,6 +72,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
         run_dir=run_dir,
         show=first_process,
     )
+    sources.decode("train", "val", "test")
     encoder, origin = initial_encoder(config.encoder, config.data.image_size)
     record = summary.provenance(config, origin, sources)
     if teacher:

@@ -1,6 +1,12 @@
-"""Batches of pairs for the trainer: which pairs make up a step, and two views of each source."""
+"""Batches of pairs for the trainer: which pairs make up a step, and two views of each source.
 
-from collections.abc import Iterator, Sequence
+A batch drawn at random from thousands of images seldom holds two that are hard to tell apart, and
+a threshold is only as loose as the nearest of such pairs lets it be. So look-alikes, found before
+training by the encoder as it begins, can share a batch (Simo-Serra et al. 2015 mine hard negatives
+from the batch; Xiong et al. 2021 from an index of the whole set).
+"""
+
+from collections.abc import Iterator
 from functools import partial
 from typing import TypedDict
 
@@ -8,18 +14,65 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning import LightningDataModule
+from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from neardup.embedder import available_cores
 from neardup.errors import ConfigError
 from neardup.training.config import DataConfig
-from neardup.training.data.look_alikes import side_by_side
-from neardup.training.data.sources import Images
+from neardup.training.data.images import Images
+from neardup.training.encoder import Encoder, TorchEmbedder
 from neardup.training.views import ViewMaker
 
 PairKey = tuple[int, int]
 """(pass over the data, index of the source)."""
+
+SAME = 0.5
+"""L2 distance below which two training images are taken for copies of one, not look-alikes."""
+
+
+def find_look_alikes(
+    encoder: Encoder, images: Images, image_size: int, *, count: int
+) -> NDArray[np.int64]:
+    """The nearest other images of each.
+
+    Args:
+        encoder: as training begins.
+        images: N sources, (H, W, 3) uint8 RGB each.
+        image_size: side of the square that the encoder sees, pixels.
+        count: K, how many of each.
+
+    Returns:
+        (N, K) int64, nearest first; -1 in the places of those nearer than :data:`SAME`.
+    """
+    vectors = TorchEmbedder(encoder, image_size)(images)
+    nearest = NearestNeighbors(n_neighbors=min(count, len(images) - 1), algorithm="brute")
+    distance, neighbour = nearest.fit(vectors).kneighbors()  # of itself none is its neighbour
+    return np.where(distance < SAME, -1, neighbour).astype(np.int64)
+
+
+def side_by_side(order: NDArray[np.int64], look_alikes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Reorder the sources so that each stands beside its look-alikes, and so shares their batch.
+
+    Args:
+        order: (N,) a permutation of the sources.
+        look_alikes: (N, K), as :func:`find_look_alikes` gives them.
+
+    Returns:
+        (N,) a permutation: the first of ``order``, those of its look-alikes that are still to be
+        placed, the next of ``order`` that is, and so on.
+    """
+    placed = np.zeros(len(order), dtype=bool)
+    result = []
+    for source in order:
+        if placed[source]:
+            continue
+        for each in (source, *look_alikes[source]):
+            if each >= 0 and not placed[each]:
+                placed[each] = True
+                result.append(each)
+    return np.array(result, dtype=np.int64)
 
 
 class StepBatchSampler(Sampler[list[PairKey]]):
@@ -57,6 +110,7 @@ class StepBatchSampler(Sampler[list[PairKey]]):
         self.rank = rank
         self.world_size = world_size
         self.round = 0
+        self._shuffled: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
         self.sampler = self  # Lightning gives the round to a batch sampler's sampler
 
     def set_epoch(self, epoch: int) -> None:
@@ -80,15 +134,14 @@ class StepBatchSampler(Sampler[list[PairKey]]):
             keys.append((epoch, int(self._order(epoch)[place])))
         return keys
 
-    def _order(self, epoch: int) -> np.ndarray:
-        if getattr(self, "_cached_epoch", None) != epoch:
-            rng = np.random.default_rng((self.seed, epoch))
-            order = rng.permutation(self.num_sources)
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        """The order of the sources in a pass over them."""
+        if self._shuffled[0] != epoch:
+            order = np.random.default_rng((self.seed, epoch)).permutation(self.num_sources)
             if self.look_alikes is not None:
                 order = side_by_side(order, self.look_alikes)
-            self._cached_order = order
-            self._cached_epoch = epoch
-        return self._cached_order
+            self._shuffled = epoch, order
+        return self._shuffled[1]
 
 
 class Pair(TypedDict):
@@ -111,9 +164,7 @@ class PairDataset(Dataset[Pair]):
         seed: the run's seed.
     """
 
-    def __init__(
-        self, images: Sequence[NDArray[np.uint8]], make_view: ViewMaker, *, seed: int
-    ) -> None:
+    def __init__(self, images: Images, make_view: ViewMaker, *, seed: int) -> None:
         self.images = images
         self.make_view = make_view
         self.seed = seed

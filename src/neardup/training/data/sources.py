@@ -1,13 +1,13 @@
 """The source images of a run, in three splits: what the configuration says, as sequences."""
 
 import math
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
+from torch.utils.data import ConcatDataset
 
 from neardup.errors import ConfigError
 from neardup.training.config import (
@@ -17,136 +17,176 @@ from neardup.training.config import (
     MixedConfig,
     ProceduralConfig,
 )
-from neardup.training.data.manifest import scan_folder
-from neardup.training.data.near_copies import near_copy_groups
-from neardup.training.data.pictures import (
-    ChainedPictures,
-    FolderPictures,
-    Pictures,
-    ProceduralPictures,
+from neardup.training.data.images import (
+    FileImages,
+    Images,
+    Origin,
+    ProceduralImages,
+    cache_path,
+    file_key,
+    prepare,
+    read_reduced,
+    save_image,
 )
-from neardup.training.data.splits import split, write_splits
-from neardup.training.data.store import cached
-
-Images = Sequence[NDArray[np.uint8]]
+from neardup.training.data.manifest import scan_folder
+from neardup.training.data.splits import near_copy_groups, split, split_of, write_splits
 
 EVALUATION_SIDE = 256
 """Shorter side, in pixels, at which validation and test images are kept: near that of real files,
 so that noise and compression are as strong as they would be on those."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sources:
     """Source images; no source, and no near copy of one, is in two splits.
 
+    The images of a split are decoded when it is first asked for.
+
     Attributes:
-        train, val, test: each item (H, W, 3) uint8 RGB, sizes vary.
+        config: where they come from and are cached.
+        origins: what each split is made of.
         name: what they are, in words for the record.
         record: counts for ``summary.json``.
+        show: show progress.
     """
 
-    train: Images
-    val: Images
-    test: Images
+    config: DataConfig
+    origins: dict[str, list[Origin]]
     name: str
     record: dict[str, Any]
+    show: bool = True
+
+    @cached_property
+    def train(self) -> Images:
+        """Each (H, W, 3) uint8 RGB, as the others; sizes vary."""
+        return self._prepared("train")
+
+    @cached_property
+    def val(self) -> Images:
+        """Chooses the thresholds."""
+        return self._prepared("val")
+
+    @cached_property
+    def test(self) -> Images:
+        """Judges."""
+        return self._prepared("test")
+
+    def decode(self, *splits: str) -> None:
+        """Decode these now, so that what cannot be read is known before the work begins.
+
+        Raises:
+            NeardupError: a file changed since it was scanned, or the disk is full.
+        """
+        for part in splits:
+            getattr(self, part)
+
+    def _prepared(self, part: str) -> Images:
+        folder = _image_cache(self.config)
+        prepared = [
+            prepare(origin, self.config.cache, folder, show=self.show)
+            for origin in self.origins[part]
+        ]
+        return prepared[0] if len(prepared) == 1 else cast(Images, ConcatDataset(prepared))  # type: ignore[arg-type]
 
 
 def load_sources(
     config: DataConfig,
     *,
-    max_zoom: float = 1.5,
+    max_zoom: float = 1.0,
     view_size: int | None = None,
     run_dir: Path | None = None,
     show: bool = True,
 ) -> Sources:
-    """Find, split and decode the images.
+    """Find and split the images.
 
     Args:
         config: which images.
         max_zoom: training images are kept large enough to be zoomed by this.
         view_size: side of the views that are made of them, pixels; None is ``image_size``.
-        run_dir: where ``splits.json`` goes; None writes none.
+        run_dir: of the run that trains on them: ``splits.json`` goes there, and training images
+            are decoded while the folder is scanned, so that their files are read once.
         show: show progress.
 
     Raises:
         NeardupError: naming the key or file and what to do.
     """
-    side = {
-        "train": math.ceil((view_size or config.image_size) * max_zoom),
-        "val": EVALUATION_SIDE,
-        "test": EVALUATION_SIDE,
-    }
+    side = math.ceil((view_size or config.image_size) * max_zoom)
     match config:
         case ProceduralConfig():
-            pictures, name, record = _procedural(config, side)
+            sources = _procedural(config, side)
         case ImagenetteConfig():
             found = replace(config, root=str(fetch_imagenette(Path(config.root).expanduser())))
-            pictures, name, record = _folder(found, side, run_dir, show)
-        case MixedConfig():
-            pictures, name, record = _mixed(config, side, run_dir, show)
+            sources = _folder(found, side, run_dir, show)
         case FolderConfig():
-            pictures, name, record = _folder(config, side, run_dir, show)
+            sources = _folder(config, side, run_dir, show)
         case _:
             raise TypeError(f"no images for {type(config).__name__}")
-    train, val, test = (
-        cast(Images, cached(pictures[part], config.cache, config.cache_dir, show_progress=show))
-        for part in ("train", "val", "test")
-    )
-    record |= {"train": len(train), "val": len(val), "test": len(test)}
-    return Sources(train, val, test, name, record)
+    if isinstance(
+        config, MixedConfig
+    ):  # validation and test are the folder's: they are what counts
+        drawn = ProceduralImages(config.generator_seed, config.num_images, side)
+        sources.origins["train"].append(drawn)
+        sources.record["procedural"] = len(drawn)
+    for part, origins in sources.origins.items():
+        sources.record[part] = sum(map(len, origins))
+    return replace(sources, show=show)
 
 
-_Found = tuple[dict[str, Pictures], str, dict[str, Any]]
-
-
-def _procedural(config: ProceduralConfig, side: dict[str, int]) -> _Found:
+def _procedural(config: ProceduralConfig, side: int) -> Sources:
     """Validation and test come from other generator seeds than any training run uses."""
-    counts = {
-        "train": config.num_images,
-        "val": config.max_test_images,
-        "test": config.max_test_images,
+    held_out = config.max_test_images, EVALUATION_SIDE
+    origins: dict[str, list[Origin]] = {
+        "train": [ProceduralImages(config.generator_seed, config.num_images, side)],
+        "val": [ProceduralImages(2**31, *held_out)],
+        "test": [ProceduralImages(2**31 + 1, *held_out)],
     }
-    seeds = {"train": config.generator_seed, "val": 2**31, "test": 2**31 + 1}
-    pictures: dict[str, Pictures] = {
-        part: ProceduralPictures(seeds[part], count, side[part]) for part, count in counts.items()
-    }
-    return pictures, "procedural pictures", {}
+    return Sources(config, origins, "procedural pictures", {})
 
 
-def _mixed(config: MixedConfig, side: dict[str, int], run_dir: Path | None, show: bool) -> _Found:
-    """Trained on both; validation and test are the folder's, for they are what counts."""
-    pictures, name, record = _folder(config, side, run_dir, show)
-    drawn = ProceduralPictures(config.generator_seed, config.num_images, side["train"])
-    pictures["train"] = ChainedPictures((pictures["train"], drawn))
-    return pictures, name, record | {"procedural": len(drawn)}
-
-
-def _folder(config: FolderConfig, side: dict[str, int], run_dir: Path | None, show: bool) -> _Found:
+def _folder(config: FolderConfig, side: int, run_dir: Path | None, show: bool) -> Sources:
     root = Path(config.root).expanduser()
     if not root.is_dir():
         raise ConfigError(f"data.root={config.root}: no such folder; name a folder of images")
-    manifest = scan_folder(root, config.cache_dir, show_progress=show)
+    shares = {"val": config.val_fraction, "test": config.test_fraction}
+    keep = None
+    if run_dir is not None and config.cache == "disk":
+        keep = partial(_keep_if_trained_on, _image_cache(config), side, shares)
+    manifest = scan_folder(root, config.cache_dir, on_read=keep, show=show)
     groups = near_copy_groups(manifest, radius=config.near_copy_radius)
-    splits = split(manifest, groups, val=config.val_fraction, test=config.test_fraction)
+    splits = split(manifest, groups, **shares)
     if run_dir is not None:
         write_splits(run_dir / "splits.json", manifest, splits)
-    chosen = {
-        "train": splits.train,
-        "val": splits.val[: config.max_test_images],
-        "test": splits.test[: config.max_test_images],
-    }
-    pictures: dict[str, Pictures] = {
-        part: FolderPictures.of(manifest, indices, short_side=side[part])
-        for part, indices in chosen.items()
-    }
+    most = config.max_test_images
+    origins: dict[str, list[Origin]] = {}
+    for part, indices, short_side in (
+        ("train", splits.train, side),
+        ("val", splits.val[:most], EVALUATION_SIDE),
+        ("test", splits.test[:most], EVALUATION_SIDE),
+    ):
+        entries = [manifest.entries[i] for i in indices]
+        paths, hashes = [e.path for e in entries], [e.content_hash for e in entries]
+        origins[part] = [FileImages(manifest.root, tuple(paths), tuple(hashes), short_side)]
     record = {
         "root": str(root.resolve()),
         "files": len(manifest.entries) + len(manifest.skipped),
         "skipped": len(manifest.skipped) + len(splits.blank),
         "near_copies_left_out": len(splits.near_copies),
     }
-    return pictures, f"the images in {root.name}", record
+    return Sources(config, origins, f"the images in {root.name}", record)
+
+
+def _image_cache(config: DataConfig) -> Path:
+    return Path(config.cache_dir).expanduser() / "images"
+
+
+def _keep_if_trained_on(
+    folder: Path, side: int, shares: dict[str, float], content: bytes, content_hash: str
+) -> None:
+    """Put a training image that has just been read into the cache; a failure shows up later."""
+    path = cache_path(folder, file_key(content_hash, side))
+    if split_of(content_hash, **shares) == "train" and not path.is_file():
+        with suppress(OSError):
+            save_image(read_reduced(content, side), path)
 
 
 _FOLDER = "imagenette2-320"

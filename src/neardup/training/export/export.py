@@ -1,4 +1,4 @@
-"""``export.py``: a bundle from any checkpoint, in float32 or smaller: float16 weights, int8."""
+"""``export.py``: a bundle from any checkpoint; in float32, with float16 weights, or in int8."""
 
 import json
 import logging
@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from torch import nn
 
 from neardup.bundle import DESCRIPTION_FILE, ENCODER_FILE, WEIGHTS_FILE, Bundle
 from neardup.errors import ConfigError, NeardupError
@@ -18,16 +21,18 @@ from neardup.evaluation.methods import encoder as onnx_method
 from neardup.images.network_input import to_batch
 from neardup.training.checkpoints import FOLDER, best_checkpoint, load_checkpoint
 from neardup.training.config import ExportConfig, TrainConfig
+from neardup.training.data.images import Images
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.encoder import Encoder, TorchEmbedder
 from neardup.training.export.bundle_writer import parity, write_bundle
 from neardup.training.export.quantize import halve_weights, quantize_int8, store_fp16
-from neardup.training.export.whitening import whiten
-from neardup.training.verdict import Images, Measured, measure
+from neardup.training.verdict import Measured, measure
 
 log = logging.getLogger(__name__)
 
 _CALIBRATION_IMAGES = 256
+_LEAST_VARIANCE = 1e-4
+"""Components with less variance than this share of the largest are treated as having it."""
 
 
 def export(config: ExportConfig) -> Bundle:
@@ -86,11 +91,14 @@ def export_bundle(
             beyond its range.
     """
     encoder, config, record = load_checkpoint(ckpt)
+    fitted = quantize == "int8" or whitened
     sources = None
     try:
         sources = load_sources(config.data, max_zoom=config.augment.max_zoom)
+        sources.decode("val", *(["train"] if fitted else []))
     except NeardupError as error:
-        if quantize == "int8" or whitened:
+        sources = None
+        if fitted:
             key = "whiten=true" if whitened else "quantize=int8"
             raise NeardupError(f"{key} needs the training images: {error}") from error
         log.warning(
@@ -173,3 +181,36 @@ def _cost(precision: str, fp32: Measured, after: Measured) -> dict[str, Any]:
             for at, point in fp32.points.items()
         },
     }
+
+
+def whiten(encoder: Encoder, images: Images, image_size: int) -> None:
+    """Give ``encoder`` a PCA-whitening layer, in place of any it has.
+
+    Jegou & Chum 2012: the embedding minus its mean, in the basis of the principal components, each
+    divided by its standard deviation, and of unit length again. So directions in which all images
+    differ come to count less. One linear layer, so ONNX carries it.
+
+    Args:
+        encoder: changed.
+        images: (H, W, 3) uint8 RGB each; those it was trained on, never those it is judged on.
+        image_size: side S of its input, pixels.
+
+    Raises:
+        ConfigError: there are too few images for as many components as an embedding has numbers.
+    """
+    length = encoder.project.out_features
+    if len(images) <= length:
+        raise ConfigError(
+            f"whiten=true: needs more than {length} training images, one for each number of an"
+            f" embedding; the run has {len(images)}"
+        )
+    encoder.whiten = None
+    pca = PCA(svd_solver="full").fit(TorchEmbedder(encoder, image_size)(images))
+    variance = np.maximum(pca.explained_variance_, _LEAST_VARIANCE * pca.explained_variance_[0])
+    weight = pca.components_ / np.sqrt(variance)[:, None]
+    weight /= np.linalg.norm(weight)  # the length is lost anyway; this one suits half precision
+    layer = nn.Linear(length, length)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight))
+        layer.bias.copy_(torch.from_numpy(-weight @ pca.mean_))
+    encoder.whiten = layer.to(encoder.mean.device)
