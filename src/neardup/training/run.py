@@ -23,10 +23,9 @@ from neardup.training.callbacks.validation import Validation
 from neardup.training.checkpoints import (
     best_checkpoint,
     checkpoint_callbacks,
-    checkpoint_provenance,
-    checkpoint_step,
     last_checkpoint,
     load_checkpoint,
+    read_checkpoint,
 )
 from neardup.training.config import TrainConfig
 from neardup.training.data.datamodule import find_look_alikes
@@ -56,10 +55,11 @@ def train(config: TrainConfig) -> dict[str, Any]:
     run_dir = Path(config.run_dir)
     first_process = bool(rank_zero_only(lambda: True)())  # the others get None
     checkpoint = last_checkpoint(run_dir) if config.resume else None
-    resume_step = checkpoint_step(checkpoint) if checkpoint else None
+    begun = read_checkpoint(checkpoint)[0] if checkpoint else None
     teacher = load_teacher(config.distill, config.encoder.embedding_size)
-    if teacher and checkpoint:
-        teacher.require(checkpoint_provenance(checkpoint).get("teacher"))
+    if teacher and begun:
+        teacher.require(begun["provenance"].get("teacher"))
+    resume_step = begun["steps"] if begun else None
     if first_process:
         _begin(config, resume_step)
     # As large as either needs: the student sees a small view, the teacher the same view whole.
