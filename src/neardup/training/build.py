@@ -1,8 +1,6 @@
 """From configuration to objects, by plain calls. The one place where a run is put together."""
 
-import logging
 import math
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,13 +10,12 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
-from pytorch_lightning.loggers.logger import Logger
 
 from neardup.errors import ConfigError
+from neardup.training.callbacks.dashboard import dashboard_loggers
 from neardup.training.callbacks.metrics_csv import MetricsCSV
 from neardup.training.checkpoints import AtomicCheckpointIO
-from neardup.training.config import LoggerConfig, TrainConfig
+from neardup.training.config import TrainConfig
 from neardup.training.data.datamodule import PairDataModule
 from neardup.training.data.sources import Sources
 from neardup.training.encoder import Encoder
@@ -26,8 +23,6 @@ from neardup.training.losses import Loss
 from neardup.training.module import SiameseModule
 from neardup.training.teacher import Teacher
 from neardup.training.views import ViewMaker
-
-log = logging.getLogger(__name__)
 
 
 def build_module(
@@ -106,7 +101,7 @@ def build_trainer(
             callbacks=callbacks,
             logger=[
                 MetricsCSV(run_dir, resume_step=resume_step),
-                *_dashboard(config.logger, run_dir),
+                *dashboard_loggers(config.logger, run_dir),
             ],
             plugins=[AtomicCheckpointIO()],
             enable_progress_bar=False,
@@ -118,40 +113,3 @@ def build_trainer(
             f"trainer.accelerator={accelerator}, trainer.devices={options.devices}: not on this"
             f" machine ({reason})"
         ) from error
-
-
-def _dashboard(config: LoggerConfig, run_dir: Path) -> list[Logger]:
-    match config.name:
-        case "wandb":
-            os.environ.setdefault("WANDB_SILENT", "true")
-            # A run that goes on is a new wandb run of the same group: offline runs with one id
-            # would overwrite each other when they are synchronised.
-            return [
-                WandbLogger(
-                    project=config.project,
-                    name=run_dir.name,
-                    group=run_dir.name,
-                    save_dir=run_dir,
-                    mode=_wandb_mode(config.mode),
-                )
-            ]
-        case "tensorboard":
-            return [TensorBoardLogger(run_dir, name="tensorboard", version="")]
-        case _:
-            return []
-
-
-def _wandb_mode(mode: str) -> str:
-    """Online when logged in and the server can be reached; never a prompt."""
-    if mode != "auto":
-        return mode
-    if os.environ.get("WANDB_MODE"):
-        return os.environ["WANDB_MODE"]
-    os.environ.pop("WANDB_MODE", None)  # empty, which wandb refuses
-    import wandb
-
-    try:
-        return "online" if wandb.login(prompt=False) else "offline"
-    except wandb.Error as error:
-        log.warning("wandb is offline, `wandb sync` sends the run later: %s", error)
-        return "offline"

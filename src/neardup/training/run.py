@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning import Trainer
-from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
@@ -17,7 +15,7 @@ from neardup.errors import ConfigError, NeardupError
 from neardup.training import schema, summary
 from neardup.training.build import build_data, build_module, build_trainer
 from neardup.training.callbacks.collapse import Alarm
-from neardup.training.callbacks.dashboard import Dashboard
+from neardup.training.callbacks.dashboard import Dashboard, finish_dashboards
 from neardup.training.callbacks.throughput import Throughput
 from neardup.training.callbacks.validation import Validation
 from neardup.training.checkpoints import (
@@ -148,7 +146,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     result = summary.write(config, record, throughput, verdicts, saved["steps"])
     console.print(summary.table(verdicts))
     _say(summary.next_commands(run_dir))
-    _finish_dashboards(trainer)
+    finish_dashboards(trainer)
     return result
 
 
@@ -189,13 +187,6 @@ def _point_latest_at(run_dir: Path) -> None:
     draft.unlink(missing_ok=True)
     draft.symlink_to(os.path.relpath(run_dir, link.parent.resolve()), target_is_directory=True)
     os.replace(draft, link)
-
-
-def _finish_dashboards(trainer: Trainer) -> None:
-    """wandb would log a second run of this process into the first."""
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
 
 
 def _quieten() -> None:
