@@ -5,10 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from numpy.typing import NDArray
 from pytorch_lightning import Callback, Trainer
 
 from neardup.errors import ConfigError
@@ -16,13 +14,10 @@ from neardup.training.callbacks.dashboard import dashboard_loggers
 from neardup.training.callbacks.metrics_csv import MetricsCSV
 from neardup.training.checkpoints import AtomicCheckpointIO
 from neardup.training.config import TrainConfig
-from neardup.training.data.datamodule import PairDataModule
-from neardup.training.data.sources import Sources
 from neardup.training.encoder import Encoder
 from neardup.training.losses import Loss
 from neardup.training.module import SiameseModule
 from neardup.training.teacher import Teacher
-from neardup.training.views import ViewMaker
 
 
 def build_module(
@@ -45,25 +40,6 @@ def build_module(
     # Plain containers only: a checkpoint has to load with weights_only=True.
     module.save_hyperparameters({"config": asdict(config), "provenance": provenance})
     return module
-
-
-def build_data(
-    config: TrainConfig,
-    sources: Sources,
-    *,
-    view_size: int,
-    look_alikes: NDArray[np.int64] | None = None,
-) -> PairDataModule:
-    """The loader of training pairs, views of ``view_size`` pixels."""
-    return PairDataModule(
-        config.data,
-        sources.train,
-        ViewMaker(config.augment, view_size, others=sources.train),
-        seed=config.seed,
-        steps_per_round=config.trainer.val_every,
-        max_steps=config.trainer.max_steps,
-        look_alikes=look_alikes,
-    )
 
 
 def build_trainer(

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from neardup.errors import ConfigError, NeardupError
 from neardup.training import schema, summary
-from neardup.training.build import build_data, build_module, build_trainer
+from neardup.training.build import build_module, build_trainer
 from neardup.training.callbacks.collapse import Alarm
 from neardup.training.callbacks.dashboard import Dashboard, finish_dashboards
 from neardup.training.callbacks.throughput import Throughput
@@ -26,7 +26,7 @@ from neardup.training.checkpoints import (
     read_checkpoint,
 )
 from neardup.training.config import TrainConfig
-from neardup.training.data.datamodule import find_look_alikes
+from neardup.training.data.datamodule import PairDataModule, find_look_alikes
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.encoder import Encoder, TorchEmbedder
 from neardup.training.export.bundle_writer import write_bundle
@@ -110,7 +110,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     try:
         trainer.fit(
             build_module(config, encoder, record, teacher),
-            build_data(config, sources, view_size=view_size, look_alikes=look_alikes),
+            PairDataModule(config, sources.train, view_size, look_alikes),
             ckpt_path=checkpoint,
             weights_only=True,
         )

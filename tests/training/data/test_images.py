@@ -16,24 +16,27 @@ from PIL import Image
 from neardup.errors import NeardupError
 from neardup.procedural import generate
 from neardup.training.data.images import (
-    FileImages,
+    FileImage,
     Images,
     Origin,
-    ProceduralImages,
+    ProceduralImage,
     prepare,
     read_reduced,
 )
 from neardup.training.data.manifest import scan_folder
 
 
-def images_of(root: Path, tmp_path: Path, short_side: int = 32) -> FileImages:
+def images_of(root: Path, tmp_path: Path, short_side: int = 32) -> list[Origin]:
     entries = scan_folder(root, tmp_path / "cache", workers=1, show=False).entries
-    hashes = tuple(entry.content_hash for entry in entries)
-    return FileImages(root, tuple(entry.path for entry in entries), hashes, short_side)
+    return [FileImage(str(root / entry.path), entry.content_hash, short_side) for entry in entries]
 
 
-def build(origin: Origin, tmp_path: Path, cache: str = "disk") -> Images:
-    return prepare(origin, cache, tmp_path / "images", workers=1, show=False)
+def drawn(seed: int, count: int, short_side: int) -> list[Origin]:
+    return [ProceduralImage(seed, index, short_side) for index in range(count)]
+
+
+def build(origins: list[Origin], tmp_path: Path, cache: str = "disk") -> Images:
+    return prepare(origins, cache, tmp_path / "images", workers=1, show=False)
 
 
 def kept(tmp_path: Path) -> dict[Path, int]:
@@ -64,7 +67,7 @@ def test_every_cache_gives_the_same_images(folder: Path, tmp_path: Path, cache: 
 
 @pytest.mark.parametrize("cache", ["disk", "ram", "off"])
 def test_procedural_images_through_every_cache(tmp_path: Path, cache: str) -> None:
-    images = build(ProceduralImages(5, 4, 24), tmp_path, cache)
+    images = build(drawn(5, 4, 24), tmp_path, cache)
     assert len(images) == 4
     for index in range(4):
         np.testing.assert_array_equal(images[index], generate(5, index, 24))
@@ -75,7 +78,7 @@ def test_procedural_images_through_every_cache(tmp_path: Path, cache: str) -> No
 def test_large_jpeg_is_decoded_small_with_its_aspect(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     Image.fromarray(generate(0, 0, 600)).resize((1200, 800)).save(tmp_path / "in" / "a.jpg")
-    assert images_of(tmp_path / "in", tmp_path, short_side=64)[0].shape == (64, 96, 3)
+    assert images_of(tmp_path / "in", tmp_path, short_side=64)[0].make().shape == (64, 96, 3)
 
 
 def test_what_is_cached_is_not_made_again(folder: Path, tmp_path: Path) -> None:
@@ -97,7 +100,7 @@ def test_other_content_or_size_is_another_image(folder: Path, tmp_path: Path) ->
     changed = build(images_of(folder, tmp_path), tmp_path)
     np.testing.assert_array_equal(changed[0], read_reduced(generate(1, 1, 48), 32))
     assert len(kept(tmp_path)) == 17
-    keys = {ProceduralImages(seed, 4, side).key(0) for seed in (0, 1) for side in (24, 25)}
+    keys = {ProceduralImage(seed, 0, side).key() for seed in (0, 1) for side in (24, 25)}
     assert len(keys) == 4
 
 
@@ -120,9 +123,9 @@ def test_a_damaged_file_of_the_cache_is_made_again(
 def test_killed_in_the_middle_leaves_nothing_half_read(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"
-        "from neardup.training.data.images import ProceduralImages, prepare\n"
-        f"prepare(ProceduralImages(0, 3000, 16), 'disk', Path({str(tmp_path / 'images')!r}),"
-        " workers=1)"
+        "from neardup.training.data.images import ProceduralImage, prepare\n"
+        "drawn = [ProceduralImage(0, index, 16) for index in range(3000)]\n"
+        f"prepare(drawn, 'disk', Path({str(tmp_path / 'images')!r}), workers=1)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 30
@@ -135,7 +138,7 @@ def test_killed_in_the_middle_leaves_nothing_half_read(tmp_path: Path) -> None:
     done = kept(tmp_path)
     for path in done:
         np.testing.assert_array_equal(np.load(path), generate(0, int(path.stem), 16))
-    build(ProceduralImages(0, 30, 16), tmp_path)
+    build(drawn(0, 30, 16), tmp_path)
     assert done.items() <= kept(tmp_path).items()
 
 
@@ -146,7 +149,7 @@ def _sum(images: Sequence[np.ndarray], queue: multiprocessing.Queue) -> None:
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.parametrize("cache", ["disk", "ram"])
 def test_a_worker_process_reads_the_same(tmp_path: Path, method: str, cache: str) -> None:
-    images = build(ProceduralImages(0, 5, 16), tmp_path, cache)
+    images = build(drawn(0, 5, 16), tmp_path, cache)
     context = multiprocessing.get_context(method)
     queue = context.Queue()
     process = context.Process(target=_sum, args=(images, queue))
@@ -157,7 +160,7 @@ def test_a_worker_process_reads_the_same(tmp_path: Path, method: str, cache: str
 
 @pytest.mark.parametrize("cache", ["disk", "ram"])
 def test_several_processes_give_what_one_gives(tmp_path: Path, cache: str) -> None:
-    images = prepare(ProceduralImages(0, 70, 16), cache, tmp_path, workers=2, show=False)
+    images = prepare(drawn(0, 70, 16), cache, tmp_path, workers=2, show=False)
     for index in range(70):
         np.testing.assert_array_equal(images[index], generate(0, index, 16))
 
@@ -165,8 +168,9 @@ def test_several_processes_give_what_one_gives(tmp_path: Path, cache: str) -> No
 def test_two_that_want_the_same_images_at_once(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"
-        "from neardup.training.data.images import ProceduralImages, prepare\n"
-        f"s = prepare(ProceduralImages(0, 150, 16), 'disk', Path({str(tmp_path)!r}), workers=1)\n"
+        "from neardup.training.data.images import ProceduralImage, prepare\n"
+        "drawn = [ProceduralImage(0, index, 16) for index in range(150)]\n"
+        f"s = prepare(drawn, 'disk', Path({str(tmp_path)!r}), workers=1)\n"
         "print(len(s), sum(int(s[i].sum()) for i in range(len(s))))"
     )
     both = [
@@ -183,10 +187,10 @@ def test_two_that_want_the_same_images_at_once(tmp_path: Path) -> None:
 def test_a_file_that_went_bad_after_the_scan_is_named(
     folder: Path, tmp_path: Path, cache: str
 ) -> None:
-    origin = images_of(folder, tmp_path)
+    origins = images_of(folder, tmp_path)
     (folder / "002.png").write_bytes(b"gone bad")
     with pytest.raises(NeardupError, match=r"002\.png"):
-        build(origin, tmp_path, cache)
+        build(origins, tmp_path, cache)
 
 
 def test_an_unwritable_cache_says_so(folder: Path, tmp_path: Path) -> None:
@@ -197,4 +201,4 @@ def test_an_unwritable_cache_says_so(folder: Path, tmp_path: Path) -> None:
 
 def test_an_unknown_cache_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="disk, ram or off"):
-        build(ProceduralImages(0, 1, 16), tmp_path, "tape")
+        build(drawn(0, 1, 16), tmp_path, "tape")

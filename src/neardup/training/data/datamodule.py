@@ -7,6 +7,7 @@ from the batch; Xiong et al. 2021 from an index of the whole set).
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import TypedDict
 
@@ -20,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from neardup.embedder import available_cores
 from neardup.errors import ConfigError
-from neardup.training.config import DataConfig
+from neardup.training.config import TrainConfig
 from neardup.training.data.images import Images
 from neardup.training.encoder import Encoder, TorchEmbedder
 from neardup.training.views import ViewMaker
@@ -75,10 +76,11 @@ def side_by_side(order: NDArray[np.int64], look_alikes: NDArray[np.int64]) -> ND
     return np.array(result, dtype=np.int64)
 
 
+@dataclass(eq=False, kw_only=True)
 class StepBatchSampler(Sampler[list[PairKey]]):
     """Yields this process's share of the batches of one Lightning epoch ("round").
 
-    Args:
+    Attributes:
         num_sources: how many source images there are.
         batch_size: pairs per step over all processes.
         steps_per_round: steps between validations.
@@ -89,29 +91,19 @@ class StepBatchSampler(Sampler[list[PairKey]]):
         world_size: how many processes; must divide ``batch_size``.
     """
 
-    def __init__(
-        self,
-        *,
-        num_sources: int,
-        batch_size: int,
-        steps_per_round: int,
-        max_steps: int,
-        seed: int,
-        look_alikes: NDArray[np.int64] | None = None,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        self.num_sources = num_sources
-        self.batch_size = batch_size
-        self.steps_per_round = steps_per_round
-        self.max_steps = max_steps
-        self.seed = seed
-        self.look_alikes = look_alikes
-        self.rank = rank
-        self.world_size = world_size
+    num_sources: int
+    batch_size: int
+    steps_per_round: int
+    max_steps: int
+    seed: int
+    look_alikes: NDArray[np.int64] | None = None
+    rank: int = 0
+    world_size: int = 1
+
+    def __post_init__(self) -> None:
         self.round = 0
-        self._shuffled: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
         self.sampler = self  # Lightning gives the round to a batch sampler's sampler
+        self._shuffled: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each round; ``epoch`` counts rounds from 0."""
@@ -127,9 +119,8 @@ class StepBatchSampler(Sampler[list[PairKey]]):
 
     def batch(self, step: int) -> list[PairKey]:
         """The whole batch of a step, counted from 0 over the run, all processes together."""
-        positions = range(step * self.batch_size, (step + 1) * self.batch_size)
         keys = []
-        for position in positions:
+        for position in range(step * self.batch_size, (step + 1) * self.batch_size):
             epoch, place = divmod(position, self.num_sources)
             keys.append((epoch, int(self._order(epoch)[place])))
         return keys
@@ -155,19 +146,19 @@ class Pair(TypedDict):
     """Which source image, the same number for the same picture."""
 
 
+@dataclass(eq=False)
 class PairDataset(Dataset[Pair]):
     """Two views of a source, a pure function of (seed, epoch, index).
 
-    Args:
+    Attributes:
         images: source images, each (H, W, 3) uint8 RGB.
         make_view: the augmentation.
         seed: the run's seed.
     """
 
-    def __init__(self, images: Images, make_view: ViewMaker, *, seed: int) -> None:
-        self.images = images
-        self.make_view = make_view
-        self.seed = seed
+    images: Images
+    make_view: ViewMaker
+    seed: int
 
     def __getitem__(self, key: PairKey) -> Pair:
         epoch, index = key
@@ -182,44 +173,42 @@ class PairDataset(Dataset[Pair]):
 
 
 class PairDataModule(LightningDataModule):
-    """The training loader. Validation reads its images directly (see ``validation.py``).
+    """The loader of training pairs. Validation reads its images directly (``validation.py``).
 
     Args:
-        config: batch size and workers.
+        config: of the run.
         images: the training split.
-        make_view: the augmentation.
-        seed: the run's seed.
-        steps_per_round: steps between validations.
-        max_steps: steps of the whole run.
+        view_size: side of the views, pixels.
         look_alikes: see :class:`StepBatchSampler`.
     """
 
     def __init__(
         self,
-        config: DataConfig,
+        config: TrainConfig,
         images: Images,
-        make_view: ViewMaker,
-        *,
-        seed: int,
-        steps_per_round: int,
-        max_steps: int,
+        view_size: int,
         look_alikes: NDArray[np.int64] | None = None,
     ) -> None:
         super().__init__()
-        self.config = config
-        self.dataset = PairDataset(images, make_view, seed=seed)
+        self.config = config.data
+        make_view = ViewMaker(config.augment, view_size, others=images)
+        self.dataset = PairDataset(images, make_view, config.seed)
         self.make_sampler = partial(
             StepBatchSampler,
             num_sources=len(images),
-            batch_size=config.batch_size,
-            steps_per_round=steps_per_round,
-            max_steps=max_steps,
-            seed=seed,
+            batch_size=config.data.batch_size,
+            steps_per_round=config.trainer.val_every,
+            max_steps=config.trainer.max_steps,
+            seed=config.seed,
             look_alikes=look_alikes,
         )
 
     def train_dataloader(self) -> DataLoader[Pair]:
-        """This process's loader. Lightning tells its batch sampler which round it is."""
+        """This process's loader.
+
+        Raises:
+            ConfigError: the processes cannot share a batch evenly.
+        """
         assert self.trainer is not None
         world_size = self.trainer.world_size
         if self.config.batch_size % world_size:
@@ -229,8 +218,8 @@ class PairDataModule(LightningDataModule):
             )
         on_gpu = self.trainer.strategy.root_device.type == "cuda"
         workers = self.config.num_workers
-        if workers < 0:
-            workers = _workers_for(on_gpu, self.trainer.num_devices)
+        if workers < 0:  # all cores feed a GPU; a CPU needs them itself and one loader keeps it fed
+            workers = max(1, available_cores() // self.trainer.num_devices) if on_gpu else 1
         sampler = self.make_sampler(rank=self.trainer.global_rank, world_size=world_size)
         # Lightning starts the loader before it tells the sampler of a resumed run its round.
         sampler.set_epoch(self.trainer.global_step // sampler.steps_per_round)
@@ -243,11 +232,6 @@ class PairDataModule(LightningDataModule):
             pin_memory=on_gpu,
             worker_init_fn=_one_thread,
         )
-
-
-def _workers_for(on_gpu: bool, processes: int) -> int:
-    """All cores feed a GPU; a CPU run needs them itself and one loader keeps it fed."""
-    return max(1, available_cores() // processes) if on_gpu else 1
 
 
 def _one_thread(worker: int) -> None:

@@ -7,8 +7,7 @@ costs only what is new.
 
 import hashlib
 import os
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
@@ -33,72 +32,45 @@ Image = NDArray[np.uint8]
 Images = Sequence[Image]
 
 
-class Origin(Images):
-    """A sequence that makes an image anew at each access."""
-
-    @abstractmethod
-    def key(self, index: int) -> str:
-        """A relative path; images with the same key are equal."""
-
-    @abstractmethod
-    def name(self, index: int) -> str:
-        """What to call an image in a message."""
-
-
 @dataclass(frozen=True, slots=True)
-class FileImages(Origin):
-    """Image files, decoded and reduced.
+class FileImage:
+    """An image in a file; its shorter side is reduced to ``short_side`` pixels."""
 
-    Attributes:
-        root: their folder.
-        paths: relative to it.
-        content_hashes: SHA-256 of each file.
-        short_side: the shorter side is reduced to this, pixels; nothing is enlarged.
-    """
-
-    root: Path
-    paths: tuple[str, ...]
-    content_hashes: tuple[str, ...]
+    path: str
+    content_hash: str
     short_side: int
 
-    def __len__(self) -> int:
-        return len(self.paths)
+    def __str__(self) -> str:
+        return self.path
 
-    def __getitem__(self, index: Any) -> Any:
-        """Raise ImageError if the file has gone bad since it was scanned."""
-        return read_reduced(self.root / self.paths[index], self.short_side)
+    def key(self) -> str:
+        """A relative path; images with the same key are equal."""
+        return f"{self.short_side}/{self.content_hash[:2]}/{self.content_hash}.npy"
 
-    def key(self, index: int) -> str:
-        return file_key(self.content_hashes[index], self.short_side)
-
-    def name(self, index: int) -> str:
-        return os.fspath(self.root / self.paths[index])
+    def make(self) -> Image:
+        """Raises ImageError if the file has gone bad since it was scanned."""
+        return read_reduced(Path(self.path), self.short_side)
 
 
 @dataclass(frozen=True, slots=True)
-class ProceduralImages(Origin):
-    """The first ``length`` images of the procedural collection ``seed``, drawn.
-
-    Attributes:
-        short_side: of each image, pixels.
-    """
+class ProceduralImage:
+    """Image ``index`` of the procedural collection ``seed``, of shorter side ``short_side``."""
 
     seed: int
-    length: int
+    index: int
     short_side: int
 
-    def __len__(self) -> int:
-        return self.length
+    def key(self) -> str:
+        """A relative path; images with the same key are equal."""
+        collection = f"procedural-{_generator_version()}-{self.seed}-{self.short_side}"
+        return f"{collection}/{self.index}.npy"
 
-    def __getitem__(self, index: Any) -> Any:
-        return generate(self.seed, range(self.length)[index], self.short_side)
+    def make(self) -> Image:
+        """Draw it."""
+        return generate(self.seed, self.index, self.short_side)
 
-    def key(self, index: int) -> str:
-        index = range(self.length)[index]
-        return f"procedural-{_generator_version()}-{self.seed}-{self.short_side}/{index}"
 
-    def name(self, index: int) -> str:
-        return f"procedural picture {index} of seed {self.seed}"
+Origin = FileImage | ProceduralImage
 
 
 @cache
@@ -108,13 +80,8 @@ def _generator_version() -> str:
     return hashlib.sha256(samples).hexdigest()[:16]
 
 
-def file_key(content_hash: str, short_side: int) -> str:
-    """The key of an image file in the cache."""
-    return f"{short_side}/{content_hash[:2]}/{content_hash}"
-
-
 def read_reduced(source: ImageSource, short_side: int) -> Image:
-    """Decode an image, its shorter side reduced to at most ``short_side`` pixels, antialiased.
+    """Decode an image and reduce its shorter side to ``short_side`` pixels; nothing is enlarged.
 
     Raises:
         ImageError: it cannot be read.
@@ -129,45 +96,10 @@ def read_reduced(source: ImageSource, short_side: int) -> Image:
     return np.asarray(PILImage.fromarray(image).resize(size, bilinear, reducing_gap=3.0))
 
 
-@dataclass(frozen=True, slots=True)
-class CachedImages(Images):
-    """Images kept on disk; one that is missing there, or damaged, is made again.
-
-    Attributes:
-        origin: makes them.
-        folder: of the cache.
-    """
-
-    origin: Origin
-    folder: Path
-
-    def __len__(self) -> int:
-        return len(self.origin)
-
-    def __getitem__(self, index: Any) -> Any:
-        path = self.path(index)
-        try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            image = self.origin[index]
-            with suppress(OSError):
-                save_image(image, path)
-            return image
-
-    def path(self, index: int) -> Path:
-        """Where an image is kept."""
-        return cache_path(self.folder, self.origin.key(index))
-
-
-def cache_path(folder: Path, key: str) -> Path:
-    """Where the image with this key is kept."""
-    return folder / f"{key}.npy"
-
-
 def save_image(image: Image, path: Path) -> None:
-    """Write an image; the file is whole or absent."""
+    """Write an image as ``.npy``; the file is whole or absent."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         with draft.open("wb") as file:
             np.save(file, image, allow_pickle=False)
@@ -177,13 +109,45 @@ def save_image(image: Image, path: Path) -> None:
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class CachedImages(Images):
+    """A sequence of images that are in a folder; what is missing there, or damaged, is made again.
+
+    Without a folder each image is made at each access.
+    """
+
+    origins: Sequence[Origin]
+    folder: Path | None
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    def __getitem__(self, index: Any) -> Any:
+        origin = self.origins[index]
+        if self.folder is None:
+            return origin.make()
+        path = self.folder / origin.key()
+        try:
+            return np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            image = origin.make()
+            with suppress(OSError):
+                save_image(image, path)
+            return image
+
+
 def prepare(
-    origin: Origin, cache: str, folder: Path, *, workers: int | None = None, show: bool = True
+    origins: Sequence[Origin],
+    cache: str,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    show: bool = True,
 ) -> Images:
     """Make every image now, so that what cannot be read is known before training begins.
 
     Args:
-        origin: the images.
+        origins: what the images are made of.
         cache: "disk", "ram", or "off", which makes nothing now and each image at every access.
         folder: for "disk". Of several processes that prepare, one works and the others wait.
         workers: processes; None is one for each core.
@@ -193,64 +157,57 @@ def prepare(
         NeardupError: files changed or vanished since they were scanned, or the disk is full.
     """
     if cache == "off":
-        return origin
-    if cache == "ram":
-        images: list[Image] = [np.empty(0, np.uint8)] * len(origin)
-        _make(origin, range(len(origin)), origin.__getitem__, images.__setitem__, workers, show)
-        return images
-    if cache != "disk":
+        return CachedImages(origins, None)
+    if cache not in ("disk", "ram"):
         raise ValueError(f"cache={cache}: must be disk, ram or off")
-    cached = CachedImages(origin, folder)
+    if cache == "ram":
+        return _make_all(origins, None, workers, show)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            missing = [index for index in range(len(origin)) if not cached.path(index).is_file()]
-            _make(origin, missing, partial(_keep, cached), lambda *_: None, workers, show)
+            missing = [origin for origin in origins if not (folder / origin.key()).is_file()]
+            _make_all(missing, folder, workers, show)
     except OSError as error:
         raise NeardupError(
             f"{folder}: cannot write the image cache ({error.strerror or error});"
             " choose another data.cache_dir, or data.cache=off"
         ) from error
-    return cached
+    return CachedImages(origins, folder)
 
 
-def _keep(cached: CachedImages, index: int) -> None:
-    """In a worker process, so that the pixels need not be sent to another."""
-    save_image(cached.origin[index], cached.path(index))
-
-
-def _make(
-    origin: Origin,
-    indices: Sequence[int],
-    make: Callable[[int], Image | None],
-    take: Callable[[int, Any], None],
-    workers: int | None,
-    show: bool,
-) -> None:
-    """Call ``make`` in worker processes for each index and ``take(index, result)`` here."""
+def _make_all(
+    origins: Sequence[Origin], folder: Path | None, workers: int | None, show: bool
+) -> list[Image]:
+    """All images, made in worker processes; with a folder they are there, and empty here."""
+    images: list[Any] = [None] * len(origins)
     failed: list[str] = []
     results = map_unordered(
-        partial(_or_reason, make),
-        indices,
+        partial(_make, folder),
+        origins,
         workers=available_cores() if workers is None else workers,
-        on_crash=lambda index: f"cannot read {origin.name(index)}: its decoder crashed",
+        on_crash=lambda origin: f"cannot read {origin}: its decoder crashed",
     )
-    with progress("Preparing images", len(indices), show=show and bool(indices)) as advance:
+    with progress("Preparing images", len(origins), show=show and bool(origins)) as advance:
         for place, result in results:
             if isinstance(result, str):
                 failed.append(result)
-            else:
-                take(indices[place], result)
+            images[place] = result
             advance(1)
     if failed:
         raise NeardupError(
             f"{len(failed)} files changed or went bad after they were scanned, first: {failed[0]}."
             " Run again, or take them out of the folder"
         )
+    return images
 
 
-def _or_reason(make: Callable[[int], Image | None], index: int) -> Image | str | None:
+def _make(folder: Path | None, origin: Origin) -> Image | str:
+    """An image, or why it cannot be read; saved into the folder, if there is one."""
     try:
-        return make(index)
+        image = origin.make()
     except ImageError as error:
         return str(error)
+    if folder is None:
+        return image
+    save_image(image, folder / origin.key())
+    return np.empty(0, np.uint8)  # the pixels need not be sent to another process

@@ -1,13 +1,12 @@
 """The source images of a run, in three splits: what the configuration says, as sequences."""
 
 import math
+import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, cast
-
-from torch.utils.data import ConcatDataset
+from typing import Any
 
 from neardup.errors import ConfigError
 from neardup.training.config import (
@@ -18,12 +17,10 @@ from neardup.training.config import (
     ProceduralConfig,
 )
 from neardup.training.data.images import (
-    FileImages,
+    FileImage,
     Images,
     Origin,
-    ProceduralImages,
-    cache_path,
-    file_key,
+    ProceduralImage,
     prepare,
     read_reduced,
     save_image,
@@ -40,11 +37,12 @@ so that noise and compression are as strong as they would be on those."""
 class Sources:
     """Source images; no source, and no near copy of one, is in two splits.
 
-    The images of a split are decoded when it is first asked for.
+    The images of a split, each (H, W, 3) uint8 RGB of its own size, are decoded when they are first
+    asked for.
 
     Attributes:
         config: where they come from and are cached.
-        origins: what each split is made of.
+        origins: what the splits "train", "val" and "test" are made of.
         name: what they are, in words for the record.
         record: counts for ``summary.json``.
         show: show progress.
@@ -54,21 +52,21 @@ class Sources:
     origins: dict[str, list[Origin]]
     name: str
     record: dict[str, Any]
-    show: bool = True
+    show: bool
 
     @cached_property
     def train(self) -> Images:
-        """Each (H, W, 3) uint8 RGB, as the others; sizes vary."""
+        """What is trained on."""
         return self._prepared("train")
 
     @cached_property
     def val(self) -> Images:
-        """Chooses the thresholds."""
+        """What thresholds are chosen on."""
         return self._prepared("val")
 
     @cached_property
     def test(self) -> Images:
-        """Judges."""
+        """What an encoder is judged on."""
         return self._prepared("test")
 
     def decode(self, *splits: str) -> None:
@@ -82,11 +80,7 @@ class Sources:
 
     def _prepared(self, part: str) -> Images:
         folder = _image_cache(self.config)
-        prepared = [
-            prepare(origin, self.config.cache, folder, show=self.show)
-            for origin in self.origins[part]
-        ]
-        return prepared[0] if len(prepared) == 1 else cast(Images, ConcatDataset(prepared))  # type: ignore[arg-type]
+        return prepare(self.origins[part], self.config.cache, folder, show=self.show)
 
 
 def load_sources(
@@ -111,39 +105,38 @@ def load_sources(
         NeardupError: naming the key or file and what to do.
     """
     side = math.ceil((view_size or config.image_size) * max_zoom)
-    match config:
-        case ProceduralConfig():
-            sources = _procedural(config, side)
-        case ImagenetteConfig():
-            found = replace(config, root=str(fetch_imagenette(Path(config.root).expanduser())))
-            sources = _folder(found, side, run_dir, show)
-        case FolderConfig():
-            sources = _folder(config, side, run_dir, show)
-        case _:
-            raise TypeError(f"no images for {type(config).__name__}")
+    origins: dict[str, list[Origin]]
+    if isinstance(config, ImagenetteConfig):
+        config = replace(config, root=str(fetch_imagenette(Path(config.root).expanduser())))
+    if isinstance(config, FolderConfig):
+        origins, record = _folder(config, side, run_dir, show)
+        name = f"the images in {Path(config.root).expanduser().name}"
+    else:
+        assert isinstance(config, ProceduralConfig)
+        name, record = "procedural pictures", {}
+        count = config.max_test_images  # of collections that no training run draws from
+        origins = {
+            "train": _procedural(config.generator_seed, config.num_images, side),
+            "val": _procedural(2**31, count, EVALUATION_SIDE),
+            "test": _procedural(2**31 + 1, count, EVALUATION_SIDE),
+        }
     if isinstance(
         config, MixedConfig
     ):  # validation and test are the folder's: they are what counts
-        drawn = ProceduralImages(config.generator_seed, config.num_images, side)
-        sources.origins["train"].append(drawn)
-        sources.record["procedural"] = len(drawn)
-    for part, origins in sources.origins.items():
-        sources.record[part] = sum(map(len, origins))
-    return replace(sources, show=show)
+        origins["train"] += _procedural(config.generator_seed, config.num_images, side)
+        record["procedural"] = config.num_images
+    record |= {part: len(origins[part]) for part in origins}
+    return Sources(config, origins, name, record, show)
 
 
-def _procedural(config: ProceduralConfig, side: int) -> Sources:
-    """Validation and test come from other generator seeds than any training run uses."""
-    held_out = config.max_test_images, EVALUATION_SIDE
-    origins: dict[str, list[Origin]] = {
-        "train": [ProceduralImages(config.generator_seed, config.num_images, side)],
-        "val": [ProceduralImages(2**31, *held_out)],
-        "test": [ProceduralImages(2**31 + 1, *held_out)],
-    }
-    return Sources(config, origins, "procedural pictures", {})
+def _procedural(seed: int, count: int, side: int) -> list[Origin]:
+    return [ProceduralImage(seed, index, side) for index in range(count)]
 
 
-def _folder(config: FolderConfig, side: int, run_dir: Path | None, show: bool) -> Sources:
+def _folder(
+    config: FolderConfig, side: int, run_dir: Path | None, show: bool
+) -> tuple[dict[str, list[Origin]], dict[str, Any]]:
+    """What the splits of a folder are made of, and counts for the record."""
     root = Path(config.root).expanduser()
     if not root.is_dir():
         raise ConfigError(f"data.root={config.root}: no such folder; name a folder of images")
@@ -156,23 +149,22 @@ def _folder(config: FolderConfig, side: int, run_dir: Path | None, show: bool) -
     splits = split(manifest, groups, **shares)
     if run_dir is not None:
         write_splits(run_dir / "splits.json", manifest, splits)
-    most = config.max_test_images
-    origins: dict[str, list[Origin]] = {}
-    for part, indices, short_side in (
-        ("train", splits.train, side),
-        ("val", splits.val[:most], EVALUATION_SIDE),
-        ("test", splits.test[:most], EVALUATION_SIDE),
-    ):
-        entries = [manifest.entries[i] for i in indices]
-        paths, hashes = [e.path for e in entries], [e.content_hash for e in entries]
-        origins[part] = [FileImages(manifest.root, tuple(paths), tuple(hashes), short_side)]
-    record = {
+    chosen = {
+        "train": (splits.train, side),
+        "val": (splits.val[: config.max_test_images], EVALUATION_SIDE),
+        "test": (splits.test[: config.max_test_images], EVALUATION_SIDE),
+    }
+    origins: dict[str, list[Origin]] = {part: [] for part in chosen}
+    for part, (indices, short_side) in chosen.items():
+        for entry in (manifest.entries[i] for i in indices):
+            path = os.fspath(root / entry.path)
+            origins[part].append(FileImage(path, entry.content_hash, short_side))
+    return origins, {
         "root": str(root.resolve()),
         "files": len(manifest.entries) + len(manifest.skipped),
         "skipped": len(manifest.skipped) + len(splits.blank),
         "near_copies_left_out": len(splits.near_copies),
     }
-    return Sources(config, origins, f"the images in {root.name}", record)
 
 
 def _image_cache(config: DataConfig) -> Path:
@@ -183,7 +175,7 @@ def _keep_if_trained_on(
     folder: Path, side: int, shares: dict[str, float], content: bytes, content_hash: str
 ) -> None:
     """Put a training image that has just been read into the cache; a failure shows up later."""
-    path = cache_path(folder, file_key(content_hash, side))
+    path = folder / FileImage("", content_hash, side).key()
     if split_of(content_hash, **shares) == "train" and not path.is_file():
         with suppress(OSError):
             save_image(read_reduced(content, side), path)
