@@ -39,7 +39,6 @@ from torch.utils.data import DataLoader
 from neardup.config import exit_on_error
 from neardup.embedder import available_cores
 from neardup.training import schema
-from neardup.training.build import build_module, build_trainer
 from neardup.training.callbacks.collapse import Alarm
 from neardup.training.callbacks.dashboard import Dashboard
 from neardup.training.callbacks.throughput import Throughput
@@ -47,6 +46,7 @@ from neardup.training.config import TrainConfig
 from neardup.training.data.datamodule import PairDataModule
 from neardup.training.data.sources import load_sources
 from neardup.training.module import SiameseModule
+from neardup.training.run import build_trainer
 from neardup.training.teacher import load_teacher
 from neardup.training.weights import initial_encoder
 
@@ -106,7 +106,7 @@ class Bench:
         }
 
     def new_module(self) -> SiameseModule:
-        return build_module(self.config, copy.deepcopy(self.encoder), {}, self.teacher)
+        return SiameseModule(self.config, copy.deepcopy(self.encoder), {}, self.teacher)
 
     def loader(self) -> DataLoader[Any]:
         data = PairDataModule(self.config, self.sources.train, self.view_size)

@@ -35,11 +35,11 @@ class GeM(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Maps pictures to points on the unit sphere; near points are the same picture.
+    """Maps images to points on the unit sphere; near points are the same image.
 
     Args:
         config: backbone, pooling and embedding size. Its ``weights`` are not read here.
-        image_size: side S of the pictures, in pixels; some backbones (ViT, Swin) are built for
+        image_size: side S of the images, in pixels; some backbones (ViT, Swin) are built for
             one size. None is the size that timm publishes the backbone for.
         pretrained: have timm fetch the backbone's published weights.
 
@@ -95,7 +95,7 @@ class Encoder(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embed pictures.
+        """Embed images.
 
         Args:
             images: (B, S, S, 3) uint8 RGB, as :func:`neardup.images.network_input.to_input` makes
@@ -156,22 +156,22 @@ def published_as(backbone: str) -> PretrainedCfg | None:
         ) from None
 
 
-def squash(pictures: Tensor, size: int) -> Tensor:
-    """As :func:`neardup.images.network_input.to_input` does, where the pictures are.
+def squash(images: Tensor, size: int) -> Tensor:
+    """As :func:`neardup.images.network_input.to_input` does, where the images are.
 
     To within one level of 255; five where a side shrinks by six or more, which Pillow does in two
     steps.
 
     Args:
-        pictures: (B, H, W, 3) uint8 RGB.
+        images: (B, H, W, 3) uint8 RGB.
         size: side of the square, pixels.
 
     Returns:
         (B, size, size, 3) uint8; the argument itself where that is its size.
     """
-    if pictures.shape[1:3] == (size, size):
-        return pictures
-    pixels = pictures.permute(0, 3, 1, 2)
+    if images.shape[1:3] == (size, size):
+        return images
+    pixels = images.permute(0, 3, 1, 2)
     on_cpu = pixels.device.type == "cpu"  # elsewhere torch antialiases floating point only
     pixels = pixels if on_cpu else pixels.float()
     pixels = F.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True)

@@ -35,7 +35,7 @@ class NTXentLoss(losses.GenericPairLoss):  # type: ignore[misc]
     compares each positive pair with each negative pair, which takes B^3 memory; this takes B^2.
 
     With ``pooled``, the sum is the mean over all anchors of the batch of each one's own: every
-    positive is compared with the same negatives, as one threshold for all pictures compares them.
+    positive is compared with the same negatives, as one threshold for all images compares them.
     Song et al. 2016, eq. 4 (lifted structure), goes half the way: it adds the positive's negatives.
     """
 

@@ -1,6 +1,7 @@
 """A training run, from configuration to verdict and bundle."""
 
 import logging
+import math
 import os
 import warnings
 from dataclasses import asdict
@@ -8,17 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from neardup.errors import ConfigError, NeardupError
 from neardup.training import schema, summary
-from neardup.training.build import build_module, build_trainer
 from neardup.training.callbacks.collapse import Alarm
-from neardup.training.callbacks.dashboard import Dashboard, finish_dashboards
+from neardup.training.callbacks.dashboard import (
+    Dashboard,
+    dashboard_loggers,
+    finish_dashboards,
+)
+from neardup.training.callbacks.metrics_csv import MetricsCSV
 from neardup.training.callbacks.throughput import Throughput
 from neardup.training.callbacks.validation import Validation
 from neardup.training.checkpoints import (
+    AtomicCheckpointIO,
     best_checkpoint,
     checkpoint_callbacks,
     last_checkpoint,
@@ -30,6 +39,7 @@ from neardup.training.data.datamodule import PairDataModule, find_look_alikes
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.encoder import Encoder, TorchEmbedder
 from neardup.training.export.bundle_writer import write_bundle
+from neardup.training.module import SiameseModule
 from neardup.training.on_cpu import keep_freed_memory
 from neardup.training.teacher import load_teacher
 from neardup.training.verdict import Verdict, judge
@@ -109,7 +119,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
         look_alikes = find_look_alikes(encoder, sources.train, size, count=count)
     try:
         trainer.fit(
-            build_module(config, encoder, record, teacher),
+            SiameseModule(config, encoder, record, teacher),
             PairDataModule(config, sources.train, view_size, look_alikes),
             ckpt_path=checkpoint,
             weights_only=True,
@@ -148,6 +158,55 @@ def train(config: TrainConfig) -> dict[str, Any]:
     _say(summary.next_commands(run_dir))
     finish_dashboards(trainer)
     return result
+
+
+def build_trainer(
+    config: TrainConfig, callbacks: list[Callback], *, resume_step: int | None
+) -> Trainer:
+    """The Lightning trainer. A round of ``val_every`` steps is what Lightning calls an epoch.
+
+    It is told the number of rounds, not of steps: with ``max_steps`` Lightning takes a checkpoint
+    from the end of an epoch for one from its middle, and resumes at the wrong place.
+
+    Raises:
+        ConfigError: this machine lacks what the configuration asks for.
+    """
+    options = config.trainer
+    accelerator = options.accelerator
+    precision = options.precision
+    on_gpu = torch.cuda.is_available() and accelerator in ("auto", "gpu", "cuda")
+    if precision == "auto":
+        precision = "bf16-mixed" if on_gpu else "32-true"
+    torch.backends.cudnn.allow_tf32 = False  # thresholds measured in float32 are used on CPUs
+    run_dir = Path(config.run_dir)
+    try:
+        return Trainer(
+            accelerator=accelerator,
+            devices=options.devices,
+            strategy=options.strategy,
+            precision=precision,  # type: ignore[arg-type]
+            max_epochs=math.ceil(options.max_steps / options.val_every),
+            gradient_clip_val=options.gradient_clip or None,
+            limit_val_batches=0,
+            use_distributed_sampler=False,
+            sync_batchnorm=on_gpu and options.devices > 1,  # torch has it for GPUs only
+            log_every_n_steps=config.logger.log_every,
+            default_root_dir=run_dir,
+            callbacks=callbacks,
+            logger=[
+                MetricsCSV(run_dir, resume_step=resume_step),
+                *dashboard_loggers(config.logger, run_dir),
+            ],
+            plugins=[AtomicCheckpointIO()],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except MisconfigurationException as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"trainer.accelerator={accelerator}, trainer.devices={options.devices}: not on this"
+            f" machine ({reason})"
+        ) from error
 
 
 def _begin(config: TrainConfig, resume_step: int | None) -> None:

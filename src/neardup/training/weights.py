@@ -36,7 +36,7 @@ _ALTERNATIVES = (
 
 
 def initial_encoder(config: EncoderConfig, image_size: int) -> tuple[Encoder, str]:
-    """Build the encoder for pictures of side ``image_size`` and give it its first weights.
+    """Build the encoder for images of side ``image_size`` and give it its first weights.
 
     Returns:
         The encoder and where its weights came from, in words for the record.

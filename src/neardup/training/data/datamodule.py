@@ -143,7 +143,7 @@ class Pair(TypedDict):
     positive: Tensor
     """(S, S, 3) uint8 RGB, another view of the same source."""
     source: int
-    """Which source image, the same number for the same picture."""
+    """Which source image, the same number for the same image."""
 
 
 @dataclass(eq=False)
