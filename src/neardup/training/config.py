@@ -330,11 +330,7 @@ class ExportConfig:
     note: str = setting("", "what else the bundle is to say of itself")
 
     def __post_init__(self) -> None:
-        """Check ranges and choices.
-
-        Raises:
-            ConfigError: naming the key.
-        """
+        """Raises ConfigError if a value is out of range, naming the key."""
         check(self)
 
 

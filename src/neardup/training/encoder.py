@@ -80,7 +80,7 @@ class Encoder(nn.Module):
             ) from None
         self.pool = GeM(config.gem_power)
         self.project = nn.Linear(cast(int, self.backbone.head_hidden_size), config.embedding_size)
-        self.whiten: nn.Linear | None = None  # see whitening.py
+        self.whiten: nn.Linear | None = None  # fitted by export whiten=true
         self._frozen = _freeze(self.backbone, config.frozen_stages)
         its_config = cast(dict[str, Any], self.backbone.pretrained_cfg)
         for name in ("mean", "std"):
@@ -88,7 +88,7 @@ class Encoder(nn.Module):
         self.train()
 
     def train(self, mode: bool = True) -> "Encoder":
-        """As torch does it; the BatchNorm of frozen stages keeps the mean and variance it has."""
+        """Set the mode; the BatchNorm of frozen stages stays in evaluation mode, and unchanged."""
         super().train(mode)
         for name in self._frozen:  # by name: BatchNorm is replaced where processes share it
             self.backbone.get_submodule(name).eval()
@@ -157,17 +157,17 @@ def published_as(backbone: str) -> PretrainedCfg | None:
 
 
 def squash(images: Tensor, size: int) -> Tensor:
-    """As :func:`neardup.images.network_input.to_input` does, where the images are.
+    """Resize images to a square, antialiased, on whichever device they are.
 
-    To within one level of 255; five where a side shrinks by six or more, which Pillow does in two
-    steps.
+    Equal to :func:`neardup.images.network_input.to_input`, which uses Pillow, to within one level
+    of 255; five where a side shrinks by six or more, which Pillow does in two steps.
 
     Args:
         images: (B, H, W, 3) uint8 RGB.
         size: side of the square, pixels.
 
     Returns:
-        (B, size, size, 3) uint8; the argument itself where that is its size.
+        (B, size, size, 3) uint8; ``images`` itself if it has that size.
     """
     if images.shape[1:3] == (size, size):
         return images

@@ -92,7 +92,7 @@ def load_weights(encoder: Encoder, path: Path) -> None:
 
 
 def load_state(encoder: Encoder, state: Mapping[str, Tensor], path: Path) -> None:
-    """Load tensors that have been read from ``path``, as :func:`load_weights` does, in place.
+    """Load tensors that have been read from ``path`` into an encoder of the same shape, in place.
 
     Raises:
         ConfigError: made for another architecture.

@@ -58,7 +58,7 @@ def side_by_side(order: NDArray[np.int64], look_alikes: NDArray[np.int64]) -> ND
 
     Args:
         order: (N,) a permutation of the sources.
-        look_alikes: (N, K), as :func:`find_look_alikes` gives them.
+        look_alikes: (N, K) sources, or -1, from :func:`find_look_alikes`.
 
     Returns:
         (N,) a permutation: the first of ``order``, those of its look-alikes that are still to be
@@ -179,7 +179,7 @@ class PairDataModule(LightningDataModule):
         config: of the run.
         images: the training split.
         view_size: side of the views, pixels.
-        look_alikes: see :class:`StepBatchSampler`.
+        look_alikes: (N, K) int64 sources that are to share each one's batch, or None.
     """
 
     def __init__(
