@@ -167,14 +167,13 @@ def warmup_cosine(max_steps: int, warmup_fraction: float) -> Callable[[int], flo
 _gather_with_gradient = cast(Callable[[Tensor], Iterable[Tensor]], functional.all_gather)
 
 
-def gather_batch(embeddings: Tensor, source: Tensor, *, views: int = 2) -> tuple[Tensor, Tensor]:
+def gather_batch(embeddings: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
     """Put the batch of all processes together, in the order one process would have had it.
 
     Args:
         embeddings: (B, D), the same B everywhere; gradients reach every process's rows.
-        source: (B,) int64.
-        views: of how many views, one after another, the B rows consist. Of each view, process r
-            holds the rows r, r + W, r + 2 W ... (:class:`StepBatchSampler`).
+        source: (B,) int64. The rows are the anchors and then the positives; of each, process r of
+            W holds the rows r, r + W, r + 2 W ... (:class:`StepBatchSampler`).
 
     Returns:
         (W * B, D) and (W * B,); the arguments themselves when there is one process.
@@ -186,7 +185,7 @@ def gather_batch(embeddings: Tensor, source: Tensor, *, views: int = 2) -> tuple
 
     def in_order(parts: Iterable[Tensor]) -> Tensor:
         by_process = torch.stack(list(parts))  # (W, B, ...)
-        rows = by_process.view(len(by_process), views, -1, *by_process.shape[2:])
+        rows = by_process.view(len(by_process), 2, -1, *by_process.shape[2:])
         return rows.movedim(0, 2).flatten(0, 2)
 
     return in_order(_gather_with_gradient(embeddings)), in_order(sources)

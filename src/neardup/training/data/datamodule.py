@@ -20,7 +20,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from neardup.embedder import available_cores
-from neardup.errors import ConfigError
 from neardup.training.config import TrainConfig
 from neardup.training.data.images import Images
 from neardup.training.encoder import Encoder, TorchEmbedder
@@ -163,13 +162,10 @@ class PairDataset(Dataset[Pair]):
     def __getitem__(self, key: PairKey) -> Pair:
         epoch, index = key
         image = self.images[index]
-        anchor, positive = (
-            torch.from_numpy(
-                self.make_view(image, (self.seed, epoch, index, which), anchor=which == 0)
-            )
-            for which in (0, 1)
-        )
-        return {"anchor": anchor, "positive": positive, "source": index}
+        anchor = self.make_view(image, (self.seed, epoch, index, 0), anchor=True)
+        positive = self.make_view(image, (self.seed, epoch, index, 1))
+        views = torch.from_numpy(anchor), torch.from_numpy(positive)
+        return {"anchor": views[0], "positive": views[1], "source": index}
 
 
 class PairDataModule(LightningDataModule):
@@ -204,23 +200,15 @@ class PairDataModule(LightningDataModule):
         )
 
     def train_dataloader(self) -> DataLoader[Pair]:
-        """This process's loader.
-
-        Raises:
-            ConfigError: the processes cannot share a batch evenly.
-        """
+        """This process's loader; the configuration has been checked to divide a batch evenly."""
         assert self.trainer is not None
-        world_size = self.trainer.world_size
-        if self.config.batch_size % world_size:
-            raise ConfigError(
-                f"data.batch_size={self.config.batch_size}: must be a multiple of the"
-                f" {world_size} processes (trainer.devices)"
-            )
         on_gpu = self.trainer.strategy.root_device.type == "cuda"
         workers = self.config.num_workers
         if workers < 0:  # all cores feed a GPU; a CPU needs them itself and one loader keeps it fed
             workers = max(1, available_cores() // self.trainer.num_devices) if on_gpu else 1
-        sampler = self.make_sampler(rank=self.trainer.global_rank, world_size=world_size)
+        sampler = self.make_sampler(
+            rank=self.trainer.global_rank, world_size=self.trainer.world_size
+        )
         # Lightning starts the loader before it tells the sampler of a resumed run its round.
         sampler.set_epoch(self.trainer.global_step // sampler.steps_per_round)
         return DataLoader(

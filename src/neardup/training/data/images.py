@@ -76,8 +76,11 @@ Origin = FileImage | ProceduralImage
 @cache
 def _generator_version() -> str:
     """Changes with the code, or the libraries, that draw the images."""
-    samples = b"".join(generate(0, index, 32).tobytes() for index in range(32))
-    return hashlib.sha256(samples).hexdigest()[:16]
+    return _digest(*(generate(0, index, 32).tobytes().hex() for index in range(32)))
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
 def read_reduced(source: ImageSource, short_side: int) -> Image:
@@ -149,7 +152,7 @@ def prepare(
     Args:
         origins: what the images are made of.
         cache: "disk", "ram", or "off", which makes nothing now and each image at every access.
-        folder: for "disk". Of several processes that prepare, one works and the others wait.
+        folder: for "disk". Of several processes that want the same, one works and the others wait.
         workers: processes; None is one for each core.
         show: show progress.
 
@@ -164,7 +167,7 @@ def prepare(
         return _make_all(origins, None, workers, show)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
+        with FileLock(folder / f"{_digest(*(origin.key() for origin in origins))}.lock"):
             missing = [origin for origin in origins if not (folder / origin.key()).is_file()]
             _make_all(missing, folder, workers, show)
     except OSError as error:
