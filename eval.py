@@ -62,9 +62,11 @@ def open_bundle(config: EvalConfig, scratch: Path) -> tuple[Bundle, Path]:
     checkpoint = Path(config.ckpt)
     if not checkpoint.is_file():
         raise ConfigError(f"ckpt: {checkpoint} is not a file")
-    from neardup.training.export.export import export_bundle
+    from neardup.training.config import ExportConfig
+    from neardup.training.export.export import export
 
-    return export_bundle(checkpoint, scratch / "bundle"), checkpoint.resolve().parent.parent
+    exported = export(ExportConfig(ckpt=config.ckpt, out=str(scratch / "bundle")))
+    return exported, checkpoint.resolve().parent.parent
 
 
 def drawn_pictures(config: EvalConfig, run: Path, training: dict[str, Any]) -> Pictures | None:

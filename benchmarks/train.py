@@ -39,13 +39,14 @@ from torch.utils.data import DataLoader
 from neardup.config import exit_on_error
 from neardup.embedder import available_cores
 from neardup.training import schema
-from neardup.training.build import build_data, build_module, build_trainer
 from neardup.training.callbacks.collapse import Alarm
 from neardup.training.callbacks.dashboard import Dashboard
 from neardup.training.callbacks.throughput import Throughput
 from neardup.training.config import TrainConfig
+from neardup.training.data.datamodule import PairDataModule
 from neardup.training.data.sources import load_sources
 from neardup.training.module import SiameseModule
+from neardup.training.run import build_trainer
 from neardup.training.teacher import load_teacher
 from neardup.training.weights import initial_encoder
 
@@ -105,10 +106,10 @@ class Bench:
         }
 
     def new_module(self) -> SiameseModule:
-        return build_module(self.config, copy.deepcopy(self.encoder), {}, self.teacher)
+        return SiameseModule(self.config, copy.deepcopy(self.encoder), {}, self.teacher)
 
     def loader(self) -> DataLoader[Any]:
-        data = build_data(self.config, self.sources, view_size=self.view_size)
+        data = PairDataModule(self.config, self.sources.train, self.view_size)
         return DataLoader(data.dataset, batch_sampler=data.make_sampler())
 
     def images(self, steps: int) -> int:
@@ -138,7 +139,7 @@ class Bench:
                 clock,
             ]
             trainer = build_trainer(config, callbacks, resume_step=None)
-            data = build_data(config, self.sources, view_size=self.view_size)
+            data = PairDataModule(config, self.sources.train, self.view_size)
             trainer.fit(self.new_module(), data)
         del trainer, data
         gc.collect()  # ends the loader's processes

@@ -7,16 +7,16 @@ import torch
 from test_resume import assert_same_run, crash_at, go_on
 from tiny import STEPS, run_in, tiny_config
 
-from neardup.training.build import build_module
-from neardup.training.checkpoints import checkpoint_step, load_checkpoint
+from neardup.training.checkpoints import load_checkpoint, read_checkpoint
 from neardup.training.encoder import Encoder
+from neardup.training.module import SiameseModule
 
 DECAY = 0.8
 
 
 def test_it_is_the_formula(tmp_path: Path) -> None:
     config = tiny_config(tmp_path, ema_decay=DECAY)
-    module = build_module(config, Encoder(config.encoder), {})
+    module = SiameseModule(config, Encoder(config.encoder), {})
     weight = module.encoder.project.weight
     expected = None
     for step in range(5):
@@ -30,7 +30,7 @@ def test_it_is_the_formula(tmp_path: Path) -> None:
 
 def test_without_a_decay_the_trained_weights_count(tmp_path: Path) -> None:
     config = tiny_config(tmp_path)
-    module = build_module(config, Encoder(config.encoder), {})
+    module = SiameseModule(config, Encoder(config.encoder), {})
     assert module.judged is module.encoder
 
 
@@ -49,7 +49,9 @@ def test_it_survives_a_crash_and_is_what_is_kept(
     crash_at(4, tiny_config(broken, ema_decay=DECAY), monkeypatch)
     go_on(broken)
     assert_same_run(broken, unbroken)
-    assert checkpoint_step(unbroken / "checkpoints/last.ckpt") == STEPS  # worse than the best here
+    assert (
+        read_checkpoint(unbroken / "checkpoints/last.ckpt")[0]["steps"] == STEPS
+    )  # worse than the best here
     path = unbroken / "checkpoints/last.ckpt"
     state = torch.load(path, weights_only=True)["state_dict"]
     kept = load_checkpoint(path)[0].project.weight

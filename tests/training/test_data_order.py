@@ -10,8 +10,14 @@ from torch.utils.data import DataLoader
 
 from neardup.procedural import generate
 from neardup.training.config import AugmentConfig
-from neardup.training.data.datamodule import Pair, PairDataset, PairKey, StepBatchSampler
-from neardup.training.data.look_alikes import find_look_alikes, side_by_side
+from neardup.training.data.datamodule import (
+    Pair,
+    PairDataset,
+    PairKey,
+    StepBatchSampler,
+    find_look_alikes,
+    side_by_side,
+)
 from neardup.training.views import ViewMaker
 
 SOURCES, BATCH, PER_ROUND, STEPS = 10, 4, 5, 12  # 48 pairs: almost five passes over the sources

@@ -19,9 +19,9 @@ from neardup.training import run, schema
 from neardup.training.callbacks.collapse import Alarm
 from neardup.training.checkpoints import (
     AtomicCheckpointIO,
-    checkpoint_step,
     last_checkpoint,
     load_checkpoint,
+    read_checkpoint,
 )
 from neardup.training.config import TrainConfig
 
@@ -61,7 +61,7 @@ def state(run_dir: Path, name: str = "last") -> dict[str, torch.Tensor]:
 
 def assert_same_run(run_dir: Path, expected: Path) -> None:
     assert rows(run_dir) == rows(expected)
-    assert checkpoint_step(run_dir / "checkpoints/last.ckpt") == STEPS
+    assert read_checkpoint(run_dir / "checkpoints/last.ckpt")[0]["steps"] == STEPS
     for name in ("last", "best"):
         found, wanted = state(run_dir, name), state(expected, name)
         for key, value in wanted.items():
@@ -133,7 +133,7 @@ def test_death_while_a_checkpoint_is_written_leaves_the_one_before(
         patch.setattr(TorchCheckpointIO, "save_checkpoint", half)
         with pytest.raises(Crash):
             run_in(tmp_path, tiny_config(run_dir))
-    assert checkpoint_step(run_dir / "checkpoints/last.ckpt") == 3
+    assert read_checkpoint(run_dir / "checkpoints/last.ckpt")[0]["steps"] == 3
     go_on(run_dir)
     assert_same_run(run_dir, unbroken)
 
@@ -152,10 +152,10 @@ def test_a_checkpoint_is_the_old_one_or_the_new_one(
     monkeypatch.setattr(TorchCheckpointIO, "save_checkpoint", killed)
     with pytest.raises(Crash):
         AtomicCheckpointIO().save_checkpoint({"global_step": 2, **ours}, path)
-    assert checkpoint_step(path) == 1
+    assert read_checkpoint(path)[0]["steps"] == 1
 
 
-@pytest.mark.parametrize("read", [checkpoint_step, load_checkpoint])
+@pytest.mark.parametrize("read", [read_checkpoint, load_checkpoint])
 def test_a_damaged_checkpoint_is_named(read: Callable[[Path], object], tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
     torch.save({"state_dict": {"weight": torch.zeros(100)}}, path)
@@ -186,7 +186,7 @@ def test_kill_9_and_resume_on_the_command_line(unbroken: Path, tmp_path: Path) -
         time.sleep(0.01)
     process.kill()
     assert process.wait() == -signal.SIGKILL
-    assert checkpoint_step(run_dir / "checkpoints/last.ckpt") < STEPS
+    assert read_checkpoint(run_dir / "checkpoints/last.ckpt")[0]["steps"] < STEPS
 
     refused = train_py(tmp_path, f"resume={run_dir}", "optimizer.lr=0.1")
     assert refused.returncode == 2

@@ -20,9 +20,9 @@ from neardup.errors import ConfigError
 from neardup.images.network_input import to_batch
 from neardup.procedural import generate
 from neardup.training import run
-from neardup.training.build import build_module
 from neardup.training.config import DistillConfig, TrainConfig
 from neardup.training.encoder import Encoder
+from neardup.training.module import SiameseModule
 from neardup.training.teacher import Teacher, distillation, load_teacher
 
 SIZE, STEPS = 16, 30
@@ -59,7 +59,7 @@ def step(teacher: Teacher, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any
         config = config_of(Path("run"), Path("teacher"), pair_weight)
         student = Encoder(config.encoder)
         student.load_state_dict(teacher.encoder.state_dict())
-        module = build_module(config, student, {}, teacher).eval()
+        module = SiameseModule(config, student, {}, teacher).eval()
         module.trainer = trainer
         parts: dict[str, Tensor] = {}
         monkeypatch.setattr(module, "log", parts.__setitem__)

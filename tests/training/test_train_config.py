@@ -1,10 +1,12 @@
 """``train.py`` refuses what it does not understand, wherever it stands, and names the key."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -13,7 +15,7 @@ from tiny import REPOSITORY, train_py
 
 from neardup.errors import ConfigError
 from neardup.training import schema
-from neardup.training.config import TrainConfig
+from neardup.training.config import ExportConfig, TrainConfig
 from neardup.training.views import ViewMaker
 
 CONFIGS = REPOSITORY / "configs"
@@ -40,6 +42,43 @@ def load(tmp_path: Path) -> Iterator[Load]:
 
     yield load
     HydraConfig.instance().cfg = None
+
+
+def own_values(file: Path) -> dict[str, Any]:
+    content = yaml.safe_load(file.read_text()) or {}
+    return {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
+
+
+def values_before(file: Path) -> dict[str, Any]:
+    """What the keys of a file are by the dataclasses and the files it builds on."""
+    schemas = {f"schema_{name}": kind for name, kind in (schema.DATA | schema.LOSS).items()}
+    schemas |= {"schema": TrainConfig, "schema_export": ExportConfig}
+    kind = {item.name: item.default_factory for item in fields(TrainConfig)}.get(file.parent.name)
+    values: dict[str, Any] = {}
+    content = yaml.safe_load(file.read_text()) or {}
+    for name in filter(lambda entry: isinstance(entry, str), content.get("defaults", [])):
+        if name in schemas:
+            kind = schemas[name]
+        elif name != "_self_":
+            parent = file.with_name(f"{name}.yaml")
+            values |= values_before(parent) | own_values(parent)
+    return values or {item.name: item.default for item in fields(kind)}
+
+
+FILES = [CONFIGS / "train.yaml", CONFIGS / "export.yaml"]
+FILES += [file for group in GROUPS for file in sorted((CONFIGS / group).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_a_file_says_only_what_differs(file: Path) -> None:
+    """So that a value stands in one place, and a default that changes changes everywhere."""
+    before = values_before(file)
+    assert own_values(file).keys() <= before.keys()
+    for key, value in own_values(file).items():
+        typed = (
+            float(value) if isinstance(before[key], float) else value
+        )  # PyYAML reads 1e-4 as text
+        assert typed != before[key], key
 
 
 def given(group: str) -> list[str]:

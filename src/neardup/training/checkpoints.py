@@ -60,41 +60,29 @@ def best_checkpoint(run_dir: Path) -> Path:
     return run_dir / FOLDER / "best.ckpt"
 
 
-def checkpoint_step(path: Path) -> int:
-    """After how many steps it was saved.
-
-    Raises:
-        ConfigError: missing, unreadable, or not one of ours.
-    """
-    record, _ = _read(path)
-    return int(record["steps"])
-
-
-def checkpoint_provenance(path: Path) -> dict[str, Any]:
-    """What was recorded when its run began.
-
-    Raises:
-        ConfigError: missing, unreadable, or not one of ours.
-    """
-    record, _ = _read(path)
-    return dict(record["provenance"])
-
-
 def load_checkpoint(path: Path) -> tuple[Encoder, TrainConfig, dict[str, Any]]:
-    """The encoder of a checkpoint, its configuration, and what was recorded with it.
+    """The encoder of a checkpoint, its configuration, and what :func:`read_checkpoint` gives.
 
     Raises:
         ConfigError: missing, unreadable, or not one of ours.
     """
-    record, state = _read(path)
+    record, state = read_checkpoint(path)
     config = from_plain(record["config"])
     encoder = Encoder(config.encoder, image_size=config.data.image_size)
     load_state(encoder, state, path)
     return encoder.eval(), config, record
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Mapping[str, Tensor]]:
-    """What was recorded, and the weights, which leave the disk when they are used."""
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], Mapping[str, Tensor]]:
+    """What a checkpoint says of itself, and its tensors, which leave the disk when they are used.
+
+    Returns:
+        ``config`` and ``provenance`` as recorded when its run began, ``steps`` done when it was
+        saved; and the state of the Lightning module.
+
+    Raises:
+        ConfigError: missing, unreadable, or not one of ours.
+    """
     if not path.is_file():
         raise ConfigError(f"ckpt={path}: no such file")
     try:

@@ -1,15 +1,20 @@
-"""Every key of ``train.py``: meaning, unit, range and default. Values live in ``configs/``."""
+"""Every key of ``train.py`` and ``export.py``: meaning, unit, range and default.
+
+A value stands here once. The files in ``configs/`` hold only what differs from it.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from neardup.config import check, setting
 
-CHOSEN_BY_USER: Any = "???"
-"""Hydra's mark for a value that must be given."""
+REQUIRED: Any = "???"
+"""Hydra's mark for a key without a default: the command line or a config group must give it."""
 
-CHOSEN_BY_GROUP: Any = "???"
-"""The same; the choice in the config group gives it."""
+
+def fraction(default: float, meaning: str) -> Any:
+    """A setting between 0 and 1: a probability or a share."""
+    return setting(default, meaning, low=0.0, high=1.0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,7 +67,7 @@ class ProceduralConfig(DataConfig):
     """Synthetic pictures with natural statistics; needs no files."""
 
     name: str = setting("procedural", "kind of data", choices=("procedural",))
-    num_images: int = setting(4000, "pictures in the training split", low=2)
+    num_images: int = setting(3000, "pictures in the training split", low=2)
     # Seeds from 2**31 on are those of the validation and test pictures.
     generator_seed: int = setting(0, "chooses the pictures", low=0, high=2**31 - 1)
 
@@ -72,7 +77,7 @@ class FolderConfig(DataConfig):
     """A folder of images, searched recursively."""
 
     name: str = setting("folder", "kind of data", choices=("folder",))
-    root: str = setting(CHOSEN_BY_USER, "the folder; has no default")
+    root: str = setting(REQUIRED, "the folder; has no default")
     val_fraction: float = setting(0.1, "share of source images for validation", low=0.001, high=0.9)
     test_fraction: float = setting(0.1, "share of source images for the test", low=0.001, high=0.9)
     near_copy_radius: int = setting(
@@ -105,80 +110,61 @@ class ImagenetteConfig(FolderConfig):
 class AugmentConfig:
     """How a view is made from its source. The ``*_probability`` keys are per view."""
 
-    identity_share: float = setting(0.1, "share of positives left untouched", low=0.0, high=1.0)
-    anchor_identity_share: float = setting(
-        0.1,
-        "share of anchors left untouched: the other view is then compared with its original",
-        low=0.0,
-        high=1.0,
+    identity_share: float = fraction(0.1, "share of positives left untouched")
+    anchor_identity_share: float = fraction(
+        0.1, "share of anchors left untouched: the other view is then compared with its original"
     )
-    exposure_probability: float = setting(0.0, "of another exposure", low=0.0, high=1.0)
+    exposure_probability: float = fraction(0.0, "of another exposure")
     exposure: float = setting(3.0, "most by which it differs", unit="stops", low=0.0, high=10.0)
-    gamma_probability: float = setting(0.0, "of another tone curve", low=0.0, high=1.0)
+    gamma_probability: float = fraction(0.0, "of another tone curve")
     gamma: float = setting(
         2.5, "largest exponent, or its inverse, on values in [0, 1]", low=1.0, high=10.0
     )
-    colour_probability: float = setting(0.8, "that light and colour change", low=0.0, high=1.0)
-    brightness: float = setting(0.4, "largest relative change of brightness", low=0.0, high=1.0)
-    contrast: float = setting(0.4, "largest relative change of contrast", low=0.0, high=1.0)
-    saturation: float = setting(0.4, "largest relative change of saturation", low=0.0, high=1.0)
+    colour_probability: float = fraction(0.8, "that light and colour change")
+    brightness: float = fraction(0.4, "largest relative change of brightness")
+    contrast: float = fraction(0.4, "largest relative change of contrast")
+    saturation: float = fraction(0.4, "largest relative change of saturation")
     hue: float = setting(36.0, "largest turn of hue", unit="degrees", low=0.0, high=180.0)
-    zoom_probability: float = setting(0.8, "that the view is zoomed and cropped", low=0.0, high=1.0)
+    zoom_probability: float = fraction(0.8, "that the view is zoomed and cropped")
     max_zoom: float = setting(
         1.5, "largest zoom z; the crop's sides are 1/z of the picture's", low=1.0, high=10.0
     )
-    salt_pepper_probability: float = setting(0.3, "of salt-and-pepper noise", low=0.0, high=1.0)
-    salt_pepper: float = setting(0.06, "largest share of pixels replaced", low=0.0, high=1.0)
-    gaussian_probability: float = setting(0.3, "of Gaussian noise", low=0.0, high=1.0)
-    gaussian: float = setting(
-        0.12, "largest standard deviation of the noise, white being 1", low=0.0, high=1.0
-    )
-    jpeg_probability: float = setting(0.0, "of JPEG compression", low=0.0, high=1.0)
+    salt_pepper_probability: float = fraction(0.3, "of salt-and-pepper noise")
+    salt_pepper: float = fraction(0.06, "largest share of pixels replaced")
+    gaussian_probability: float = fraction(0.3, "of Gaussian noise")
+    gaussian: float = fraction(0.12, "largest standard deviation of the noise, white being 1")
+    jpeg_probability: float = fraction(0.0, "of JPEG compression")
     jpeg_quality: int = setting(10, "worst JPEG quality; the best is 95", low=1, high=95)
-    blur_probability: float = setting(0.0, "of Gaussian blur", low=0.0, high=1.0)
+    blur_probability: float = fraction(0.0, "of Gaussian blur")
     blur: float = setting(
         0.02, "largest standard deviation, as a share of the image side", low=0.0, high=0.2
     )
-    grayscale_probability: float = setting(0.0, "of losing all colour", low=0.0, high=1.0)
-    filter_probability: float = setting(
-        0.0, "of a filter: sepia, few tones, solarised, equalised", low=0.0, high=1.0
-    )
-    thumbnail_probability: float = setting(
-        0.0, "of having been a thumbnail, enlarged again", low=0.0, high=1.0
-    )
+    grayscale_probability: float = fraction(0.0, "of losing all colour")
+    filter_probability: float = fraction(0.0, "of a filter: sepia, few tones, solarised, equalised")
+    thumbnail_probability: float = fraction(0.0, "of having been a thumbnail, enlarged again")
     thumbnail: float = setting(
         0.25, "smallest thumbnail, its side as a share of the view's", low=0.02, high=0.5
     )
-    rotation_probability: float = setting(
-        0.0, "of a rotation, with or without borders", low=0.0, high=1.0
-    )
+    rotation_probability: float = fraction(0.0, "of a rotation, with or without borders")
     rotation: float = setting(15.0, "largest rotation", unit="degrees", low=0.0, high=180.0)
-    mirror_probability: float = setting(0.0, "of a left-right mirror image", low=0.0, high=1.0)
-    flip_probability: float = setting(0.0, "of standing on its head", low=0.0, high=1.0)
-    quarter_turn_probability: float = setting(
-        0.0, "of up to three turns by 90 degrees", low=0.0, high=1.0
-    )
-    perspective_probability: float = setting(0.0, "of being seen from an angle", low=0.0, high=1.0)
+    mirror_probability: float = fraction(0.0, "of a left-right mirror image")
+    flip_probability: float = fraction(0.0, "of standing on its head")
+    quarter_turn_probability: float = fraction(0.0, "of up to three turns by 90 degrees")
+    perspective_probability: float = fraction(0.0, "of being seen from an angle")
     perspective: float = setting(
         0.12, "farthest that a corner moves, as a share of the side", low=0.01, high=0.4
     )
-    aspect_probability: float = setting(0.0, "of a changed aspect ratio", low=0.0, high=1.0)
+    aspect_probability: float = fraction(0.0, "of a changed aspect ratio")
     aspect: float = setting(1.5, "largest factor on width over height", low=1.0, high=4.0)
-    border_probability: float = setting(0.0, "of a plain border", low=0.0, high=1.0)
+    border_probability: float = fraction(0.0, "of a plain border")
     border: float = setting(0.15, "widest border, as a share of the side", low=0.0, high=0.45)
-    caption_probability: float = setting(
-        0.0, "of a band with text, above or below", low=0.0, high=1.0
-    )
-    screenshot_probability: float = setting(
-        0.0, "of being shown in a window with bars and text", low=0.0, high=1.0
-    )
-    collage_probability: float = setting(
-        0.0, "of lying on another picture of the training set", low=0.0, high=1.0
-    )
+    caption_probability: float = fraction(0.0, "of a band with text, above or below")
+    screenshot_probability: float = fraction(0.0, "of being shown in a window with bars and text")
+    collage_probability: float = fraction(0.0, "of lying on another picture of the training set")
     collage: float = setting(
         0.25, "smallest share of the other picture's area that it then covers", low=0.05, high=1.0
     )
-    overlay_probability: float = setting(0.0, "of one or two pasted rectangles", low=0.0, high=1.0)
+    overlay_probability: float = fraction(0.0, "of one or two pasted rectangles")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -270,16 +256,16 @@ class OptimizerConfig:
     name: str = setting("adamw", "update rule", choices=("adamw", "sgd"))
     lr: float = setting(1e-3, "peak learning rate", low=0.0)
     weight_decay: float = setting(0.05, "decay of weights (not of norms and biases)", low=0.0)
-    warmup_fraction: float = setting(0.1, "share of the steps spent warming up", low=0.0, high=1.0)
+    warmup_fraction: float = fraction(0.1, "share of the steps spent warming up")
 
 
 @dataclass(slots=True, kw_only=True)
 class TrainerConfig:
     """The Lightning options we use, and the alarm."""
 
-    max_steps: int = setting(100, "optimisation steps", low=1)
+    max_steps: int = setting(60, "optimisation steps", low=1)
     val_every: int = setting(
-        50, "steps between validations; a checkpoint follows each", unit="steps", low=1
+        20, "steps between validations; a checkpoint follows each", unit="steps", low=1
     )
     accelerator: str = setting(
         "auto", "where to compute", choices=("auto", "cpu", "gpu", "cuda", "mps")
@@ -326,7 +312,7 @@ class LoggerConfig:
 class ExportConfig:
     """Every key of ``export.py``."""
 
-    ckpt: str = setting(CHOSEN_BY_USER, "a checkpoint of train.py, or the run folder it is in")
+    ckpt: str = setting(REQUIRED, "a checkpoint of train.py, or the run folder it is in")
     out: str = setting(
         "", "where the bundle goes; empty is the run's folder: bundle/, bundle-fp16/, bundle-int8/"
     )
@@ -344,11 +330,7 @@ class ExportConfig:
     note: str = setting("", "what else the bundle is to say of itself")
 
     def __post_init__(self) -> None:
-        """Check ranges and choices.
-
-        Raises:
-            ConfigError: naming the key.
-        """
+        """Raises ConfigError if a value is out of range, naming the key."""
         check(self)
 
 
@@ -359,10 +341,10 @@ class TrainConfig:
     seed: int = setting(0, "everything random follows from it", low=0, high=2**32 - 1)
     run_dir: str = setting("", "where results go")
     resume: str = setting("", "a run folder to go on with")
-    data: DataConfig = CHOSEN_BY_GROUP
+    data: DataConfig = REQUIRED
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    loss: LossConfig = CHOSEN_BY_GROUP
+    loss: LossConfig = REQUIRED
     distill: DistillConfig = field(default_factory=DistillConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)

@@ -35,11 +35,11 @@ class GeM(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Maps pictures to points on the unit sphere; near points are the same picture.
+    """Maps images to points on the unit sphere; near points are the same image.
 
     Args:
         config: backbone, pooling and embedding size. Its ``weights`` are not read here.
-        image_size: side S of the pictures, in pixels; some backbones (ViT, Swin) are built for
+        image_size: side S of the images, in pixels; some backbones (ViT, Swin) are built for
             one size. None is the size that timm publishes the backbone for.
         pretrained: have timm fetch the backbone's published weights.
 
@@ -80,7 +80,7 @@ class Encoder(nn.Module):
             ) from None
         self.pool = GeM(config.gem_power)
         self.project = nn.Linear(cast(int, self.backbone.head_hidden_size), config.embedding_size)
-        self.whiten: nn.Linear | None = None  # see whitening.py
+        self.whiten: nn.Linear | None = None  # fitted by export whiten=true
         self._frozen = _freeze(self.backbone, config.frozen_stages)
         its_config = cast(dict[str, Any], self.backbone.pretrained_cfg)
         for name in ("mean", "std"):
@@ -88,14 +88,14 @@ class Encoder(nn.Module):
         self.train()
 
     def train(self, mode: bool = True) -> "Encoder":
-        """As torch does it; the BatchNorm of frozen stages keeps the mean and variance it has."""
+        """Set the mode; the BatchNorm of frozen stages stays in evaluation mode, and unchanged."""
         super().train(mode)
         for name in self._frozen:  # by name: BatchNorm is replaced where processes share it
             self.backbone.get_submodule(name).eval()
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embed pictures.
+        """Embed images.
 
         Args:
             images: (B, S, S, 3) uint8 RGB, as :func:`neardup.images.network_input.to_input` makes
@@ -156,22 +156,22 @@ def published_as(backbone: str) -> PretrainedCfg | None:
         ) from None
 
 
-def squash(pictures: Tensor, size: int) -> Tensor:
-    """As :func:`neardup.images.network_input.to_input` does, where the pictures are.
+def squash(images: Tensor, size: int) -> Tensor:
+    """Resize images to a square, antialiased, on whichever device they are.
 
-    To within one level of 255; five where a side shrinks by six or more, which Pillow does in two
-    steps.
+    Equal to :func:`neardup.images.network_input.to_input`, which uses Pillow, to within one level
+    of 255; five where a side shrinks by six or more, which Pillow does in two steps.
 
     Args:
-        pictures: (B, H, W, 3) uint8 RGB.
+        images: (B, H, W, 3) uint8 RGB.
         size: side of the square, pixels.
 
     Returns:
-        (B, size, size, 3) uint8; the argument itself where that is its size.
+        (B, size, size, 3) uint8; ``images`` itself if it has that size.
     """
-    if pictures.shape[1:3] == (size, size):
-        return pictures
-    pixels = pictures.permute(0, 3, 1, 2)
+    if images.shape[1:3] == (size, size):
+        return images
+    pixels = images.permute(0, 3, 1, 2)
     on_cpu = pixels.device.type == "cpu"  # elsewhere torch antialiases floating point only
     pixels = pixels if on_cpu else pixels.float()
     pixels = F.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True)
@@ -195,14 +195,17 @@ class TorchEmbedder:
         self.image_size = image_size
 
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """N images (H, W, 3) uint8 -> (N, D) float32 of unit norm."""
+        """N images (H, W, 3) uint8 -> (N, D) float32 of unit norm; they are read in batches."""
         device = self.encoder.mean.device
         was_training = self.encoder.training
         self.encoder.eval()
+        parts = []
         try:
             with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-                batches = torch.split(torch.from_numpy(to_batch(images, self.image_size)), _BATCH)
-                parts = [self.encoder(batch.to(device)).cpu() for batch in batches]
+                for start in range(0, max(1, len(images)), _BATCH):
+                    end = min(start + _BATCH, len(images))
+                    batch = to_batch([images[i] for i in range(start, end)], self.image_size)
+                    parts.append(self.encoder(torch.from_numpy(batch).to(device)).cpu())
         finally:
             self.encoder.train(was_training)
         embeddings: NDArray[np.float32] = torch.cat(parts).numpy()

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from neardup.bundle import Bundle
 from neardup.errors import ConfigError
 from neardup.training.config import EncoderConfig, ProceduralConfig
-from neardup.training.data.sources import Images, load_sources
+from neardup.training.data.images import Images
+from neardup.training.data.sources import load_sources
 from neardup.training.encoder import Encoder
 from neardup.training.export.bundle_writer import write_bundle
 from neardup.training.schema import load

@@ -35,7 +35,7 @@ class NTXentLoss(losses.GenericPairLoss):  # type: ignore[misc]
     compares each positive pair with each negative pair, which takes B^3 memory; this takes B^2.
 
     With ``pooled``, the sum is the mean over all anchors of the batch of each one's own: every
-    positive is compared with the same negatives, as one threshold for all pictures compares them.
+    positive is compared with the same negatives, as one threshold for all images compares them.
     Song et al. 2016, eq. 4 (lifted structure), goes half the way: it adds the positive's negatives.
     """
 
@@ -99,11 +99,10 @@ class Loss(nn.Module):
     def __init__(self, config: LossConfig, embedding_size: int) -> None:
         super().__init__()
         self.koleo_weight = config.koleo_weight
-        pair_loss, self.miner = _pair_loss_and_miner(config)
-        self.pair_loss = pair_loss
+        self.pair_loss, self.miner = _pair_loss_and_miner(config)
         if config.memory_size:
             self.pair_loss = losses.CrossBatchMemory(
-                pair_loss, embedding_size, memory_size=config.memory_size, miner=self.miner
+                self.pair_loss, embedding_size, memory_size=config.memory_size, miner=self.miner
             )
             self.miner = None
 
@@ -116,19 +115,13 @@ class Loss(nn.Module):
             ``total``, and its parts ``pair`` and, where used, ``koleo``; all scalars.
         """
         with torch.autocast(embeddings.device.type, enabled=False):
-            return self._parts(embeddings, source)
-
-    def _parts(self, embeddings: Tensor, source: Tensor) -> dict[str, Tensor]:
-        if self.miner is None:
-            parts = {"pair": self.pair_loss(embeddings, source)}
-        else:
-            mined = self.miner(embeddings, source)
+            mined = self.miner(embeddings, source) if self.miner else None
             parts = {"pair": self.pair_loss(embeddings, source, mined)}
-        total = parts["pair"]
-        if self.koleo_weight:
-            parts["koleo"] = koleo(embeddings, source)
-            total = total + self.koleo_weight * parts["koleo"]
-        return {"total": total, **parts}
+            total = parts["pair"]
+            if self.koleo_weight:
+                parts["koleo"] = koleo(embeddings, source)
+                total = total + self.koleo_weight * parts["koleo"]
+            return {"total": total, **parts}
 
     def get_extra_state(self) -> dict[str, Any]:
         """Where the cross-batch memory stands; its library saves only the embeddings."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Any, cast
 
 import torch
@@ -15,7 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from neardup.training.config import OptimizerConfig
+from neardup.training.config import TrainConfig
 from neardup.training.data.datamodule import Pair
 from neardup.training.encoder import Encoder, squash
 from neardup.training.losses import Loss
@@ -27,41 +28,31 @@ class SiameseModule(LightningModule):
     """One encoder, applied to both views of each pair in a single pass.
 
     Args:
+        config: of the run. Checkpoints carry it, and the provenance.
         encoder: what is trained.
-        loss: over the embeddings of all processes.
-        optimizer: update rule and schedule.
-        max_steps: the length of the schedule.
-        image_size: side of the square the encoder sees, pixels; views of another are resized.
+        provenance: where the encoder comes from; plain values.
         teacher: whose embeddings are to be reproduced; None: the loss alone counts.
-        pair_weight: of the loss, where there is a teacher.
-        ema_decay: of the moving average of the weights that is judged and kept; 0 is off.
     """
 
     def __init__(
         self,
+        config: TrainConfig,
         encoder: Encoder,
-        loss: Loss,
-        optimizer: OptimizerConfig,
-        *,
-        max_steps: int,
-        image_size: int,
+        provenance: dict[str, Any],
         teacher: Teacher | None = None,
-        pair_weight: float = 0.0,
-        ema_decay: float = 0.0,
     ) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.loss = loss
-        self.optimizer_config = optimizer
-        self.max_steps = max_steps
-        self.image_size = image_size
+        self.config = config
+        self.encoder = encoder.to(memory_format=torch.channels_last)
+        self.loss = Loss(config.loss, config.encoder.embedding_size)
         self.teacher = teacher
-        self.pair_weight = pair_weight
         self.averaged: AveragedModel | None = None
-        if ema_decay:
-            average = get_ema_multi_avg_fn(ema_decay)  # type: ignore[no-untyped-call]
-            self.averaged = AveragedModel(encoder, multi_avg_fn=average, use_buffers=True)
+        if config.trainer.ema_decay:
+            average = get_ema_multi_avg_fn(config.trainer.ema_decay)  # type: ignore[no-untyped-call]
+            self.averaged = AveragedModel(self.encoder, multi_avg_fn=average, use_buffers=True)
             self.averaged.requires_grad_(False)
+        # Plain containers only: a checkpoint has to load with weights_only=True.
+        self.save_hyperparameters({"config": asdict(config), "provenance": provenance})
 
     @property
     def judged(self) -> Encoder:
@@ -83,13 +74,14 @@ class SiameseModule(LightningModule):
         images = torch.cat([batch["anchor"], batch["positive"]])
         own = torch.as_tensor(batch["source"], device=images.device).repeat(2)
         with FastDepthwise():
-            embedded = self.encoder(squash(images, self.image_size))
+            embedded = self.encoder(squash(images, self.config.data.image_size))
         embeddings, source = gather_batch(embedded, own)
         parts = self.loss(embeddings, source)
         if self.teacher:
             targets, _ = gather_batch(self.teacher(images), own)
             distance = distillation(embeddings, targets)
-            pairs = self.pair_weight * parts["total"] if self.pair_weight else 0.0
+            weight = self.config.distill.pair_weight
+            pairs = weight * parts["total"] if weight else 0.0
             parts |= {"distill": distance, "total": distance + pairs}
         return parts, embeddings, source
 
@@ -107,14 +99,16 @@ class SiameseModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW or SGD, linear warm-up, cosine decay; no weight decay on norms and biases."""
-        config = self.optimizer_config
+        config = self.config.optimizer
         groups = param_groups_weight_decay(self.encoder, config.weight_decay)
         optimizer: Optimizer
         if config.name == "sgd":
             optimizer = torch.optim.SGD(groups, lr=config.lr, momentum=0.9, nesterov=True)
         else:
             optimizer = torch.optim.AdamW(groups, lr=config.lr)
-        scheduler = LambdaLR(optimizer, warmup_cosine(self.max_steps, config.warmup_fraction))
+        scheduler = LambdaLR(
+            optimizer, warmup_cosine(self.config.trainer.max_steps, config.warmup_fraction)
+        )
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
@@ -173,14 +167,13 @@ def warmup_cosine(max_steps: int, warmup_fraction: float) -> Callable[[int], flo
 _gather_with_gradient = cast(Callable[[Tensor], Iterable[Tensor]], functional.all_gather)
 
 
-def gather_batch(embeddings: Tensor, source: Tensor, *, views: int = 2) -> tuple[Tensor, Tensor]:
+def gather_batch(embeddings: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
     """Put the batch of all processes together, in the order one process would have had it.
 
     Args:
         embeddings: (B, D), the same B everywhere; gradients reach every process's rows.
-        source: (B,) int64.
-        views: of how many views, one after another, the B rows consist. Of each view, process r
-            holds the rows r, r + W, r + 2 W ... (:class:`StepBatchSampler`).
+        source: (B,) int64. The rows are the anchors and then the positives; of each, process r of
+            W holds the rows r, r + W, r + 2 W ... (:class:`StepBatchSampler`).
 
     Returns:
         (W * B, D) and (W * B,); the arguments themselves when there is one process.
@@ -192,7 +185,7 @@ def gather_batch(embeddings: Tensor, source: Tensor, *, views: int = 2) -> tuple
 
     def in_order(parts: Iterable[Tensor]) -> Tensor:
         by_process = torch.stack(list(parts))  # (W, B, ...)
-        rows = by_process.view(len(by_process), views, -1, *by_process.shape[2:])
+        rows = by_process.view(len(by_process), 2, -1, *by_process.shape[2:])
         return rows.movedim(0, 2).flatten(0, 2)
 
     return in_order(_gather_with_gradient(embeddings)), in_order(sources)

@@ -12,12 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.grad import conv2d_weight
 from torch.overrides import TorchFunctionMode
-
-_CONVOLUTION_BACKWARD = torch.ops.aten.convolution_backward
-_ARGUMENTS = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
-_DEFAULTS = {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
-
 
 _MALLOPT = {-1: 2**31 - 1, -2: 2**28, -4: 0}
 """M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_MAX of glibc's malloc.h, in bytes, bytes and blocks."""
@@ -34,17 +30,24 @@ class FastDepthwise(TorchFunctionMode):
     """Within this context, depthwise ``conv2d`` on a CPU has the faster gradient."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Take over the convolutions that are meant; let everything else pass."""
-        if func is F.conv2d:
-            call: dict[str, Any] = dict(_DEFAULTS)
-            call |= dict(zip(_ARGUMENTS, args, strict=False)) | (kwargs or {})
-            if _is_meant(**call):
-                if torch.is_autocast_enabled("cpu"):
-                    dtype = torch.get_autocast_dtype("cpu")
-                    call |= {name: call[name].to(dtype) for name in ("input", "weight")}
-                stride, padding = _pair(call["stride"]), _pair(call["padding"])
-                return _Depthwise.apply(call["input"], call["weight"], stride, padding)
-        return func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        return (_conv2d if func is F.conv2d else func)(*args, **kwargs)
+
+
+def _conv2d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """torch's own, unless it is depthwise on a CPU, without bias, dilation or padding by name."""
+    depthwise = input.ndim == 4 and groups == input.shape[1] == weight.shape[0] and groups > 1
+    plain = bias is None and not isinstance(padding, str) and _pair(dilation) == (1, 1)
+    if input.device.type != "cpu" or not depthwise or not plain:
+        return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    if torch.is_autocast_enabled("cpu"):
+        dtype = torch.get_autocast_dtype("cpu")
+        input, weight = input.to(dtype), weight.to(dtype)
+    found: Tensor = _Depthwise.apply(input, weight, _pair(stride), _pair(padding))
+    return found
 
 
 class _Depthwise(torch.autograd.Function):
@@ -92,28 +95,10 @@ def _of_kernel(
     gradient: Tensor, x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]
 ) -> Tensor:
     """torch's own, in float32."""
-    result: Tensor
-    _, result, _ = _CONVOLUTION_BACKWARD(
-        gradient.float(), x.float(), weight.float(), None,
-        stride, padding, (1, 1), False, (0, 0), x.shape[1], (False, True, False),
-    )  # fmt: skip
-    return result.to(weight.dtype)
-
-
-def _is_meant(
-    input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
-    groups: int,
-) -> bool:  # fmt: skip
-    """A depthwise convolution on a CPU, without bias, dilation or padding by name."""
-    return (
-        input.device.type == "cpu"
-        and input.ndim == 4
-        and bias is None
-        and not isinstance(padding, str)
-        and _pair(dilation) == (1, 1)
-        and groups == input.shape[1] == weight.shape[0]
-        and groups > 1
+    found: Tensor = conv2d_weight(  # type: ignore[no-untyped-call]
+        x.float(), weight.shape, gradient.float(), stride, padding, groups=x.shape[1]
     )
+    return found.to(weight.dtype)
 
 
 def _pair(value: Any) -> tuple[int, int]:

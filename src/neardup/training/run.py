@@ -1,6 +1,7 @@
 """A training run, from configuration to verdict and bundle."""
 
 import logging
+import math
 import os
 import warnings
 from dataclasses import asdict
@@ -8,31 +9,37 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning import Trainer
-from pytorch_lightning.loggers import WandbLogger
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from neardup.errors import ConfigError, NeardupError
 from neardup.training import schema, summary
-from neardup.training.build import build_data, build_module, build_trainer
 from neardup.training.callbacks.collapse import Alarm
-from neardup.training.callbacks.dashboard import Dashboard
+from neardup.training.callbacks.dashboard import (
+    Dashboard,
+    dashboard_loggers,
+    finish_dashboards,
+)
+from neardup.training.callbacks.metrics_csv import MetricsCSV
 from neardup.training.callbacks.throughput import Throughput
 from neardup.training.callbacks.validation import Validation
 from neardup.training.checkpoints import (
+    AtomicCheckpointIO,
     best_checkpoint,
     checkpoint_callbacks,
-    checkpoint_provenance,
-    checkpoint_step,
     last_checkpoint,
     load_checkpoint,
+    read_checkpoint,
 )
 from neardup.training.config import TrainConfig
-from neardup.training.data.look_alikes import find_look_alikes
+from neardup.training.data.datamodule import PairDataModule, find_look_alikes
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.encoder import Encoder, TorchEmbedder
 from neardup.training.export.bundle_writer import write_bundle
+from neardup.training.module import SiameseModule
 from neardup.training.on_cpu import keep_freed_memory
 from neardup.training.teacher import load_teacher
 from neardup.training.verdict import Verdict, judge
@@ -56,10 +63,11 @@ def train(config: TrainConfig) -> dict[str, Any]:
     run_dir = Path(config.run_dir)
     first_process = bool(rank_zero_only(lambda: True)())  # the others get None
     checkpoint = last_checkpoint(run_dir) if config.resume else None
-    resume_step = checkpoint_step(checkpoint) if checkpoint else None
+    begun = read_checkpoint(checkpoint)[0] if checkpoint else None
     teacher = load_teacher(config.distill, config.encoder.embedding_size)
-    if teacher and checkpoint:
-        teacher.require(checkpoint_provenance(checkpoint).get("teacher"))
+    if teacher and begun:
+        teacher.require(begun["provenance"].get("teacher"))
+    resume_step = begun["steps"] if begun else None
     if first_process:
         _begin(config, resume_step)
     # As large as either needs: the student sees a small view, the teacher the same view whole.
@@ -72,6 +80,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
         run_dir=run_dir,
         show=first_process,
     )
+    sources.decode("train", "val", "test")
     encoder, origin = initial_encoder(config.encoder, config.data.image_size)
     record = summary.provenance(config, origin, sources)
     if teacher:
@@ -110,8 +119,8 @@ def train(config: TrainConfig) -> dict[str, Any]:
         look_alikes = find_look_alikes(encoder, sources.train, size, count=count)
     try:
         trainer.fit(
-            build_module(config, encoder, record, teacher),
-            build_data(config, sources, view_size=view_size, look_alikes=look_alikes),
+            SiameseModule(config, encoder, record, teacher),
+            PairDataModule(config, sources.train, view_size, look_alikes),
             ckpt_path=checkpoint,
             weights_only=True,
         )
@@ -147,8 +156,57 @@ def train(config: TrainConfig) -> dict[str, Any]:
     result = summary.write(config, record, throughput, verdicts, saved["steps"])
     console.print(summary.table(verdicts))
     _say(summary.next_commands(run_dir))
-    _finish_dashboards(trainer)
+    finish_dashboards(trainer)
     return result
+
+
+def build_trainer(
+    config: TrainConfig, callbacks: list[Callback], *, resume_step: int | None
+) -> Trainer:
+    """The Lightning trainer. A round of ``val_every`` steps is what Lightning calls an epoch.
+
+    It is told the number of rounds, not of steps: with ``max_steps`` Lightning takes a checkpoint
+    from the end of an epoch for one from its middle, and resumes at the wrong place.
+
+    Raises:
+        ConfigError: this machine lacks what the configuration asks for.
+    """
+    options = config.trainer
+    accelerator = options.accelerator
+    precision = options.precision
+    on_gpu = torch.cuda.is_available() and accelerator in ("auto", "gpu", "cuda")
+    if precision == "auto":
+        precision = "bf16-mixed" if on_gpu else "32-true"
+    torch.backends.cudnn.allow_tf32 = False  # thresholds measured in float32 are used on CPUs
+    run_dir = Path(config.run_dir)
+    try:
+        return Trainer(
+            accelerator=accelerator,
+            devices=options.devices,
+            strategy=options.strategy,
+            precision=precision,  # type: ignore[arg-type]
+            max_epochs=math.ceil(options.max_steps / options.val_every),
+            gradient_clip_val=options.gradient_clip or None,
+            limit_val_batches=0,
+            use_distributed_sampler=False,
+            sync_batchnorm=on_gpu and options.devices > 1,  # torch has it for GPUs only
+            log_every_n_steps=config.logger.log_every,
+            default_root_dir=run_dir,
+            callbacks=callbacks,
+            logger=[
+                MetricsCSV(run_dir, resume_step=resume_step),
+                *dashboard_loggers(config.logger, run_dir),
+            ],
+            plugins=[AtomicCheckpointIO()],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except MisconfigurationException as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"trainer.accelerator={accelerator}, trainer.devices={options.devices}: not on this"
+            f" machine ({reason})"
+        ) from error
 
 
 def _begin(config: TrainConfig, resume_step: int | None) -> None:
@@ -188,13 +246,6 @@ def _point_latest_at(run_dir: Path) -> None:
     draft.unlink(missing_ok=True)
     draft.symlink_to(os.path.relpath(run_dir, link.parent.resolve()), target_is_directory=True)
     os.replace(draft, link)
-
-
-def _finish_dashboards(trainer: Trainer) -> None:
-    """wandb would log a second run of this process into the first."""
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
 
 
 def _quieten() -> None:

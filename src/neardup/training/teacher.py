@@ -2,7 +2,7 @@
 
 Hinton, Vinyals & Dean 2015 had a small network imitate the outputs of a large one; Romero et al.
 2015 (FitNets) its features, by squared L2 distance; Budnik & Avrithis 2021 ("regression") the
-embeddings that pictures are compared by, which is what is done here. As in Suma & Tolias 2023 the
+embeddings that images are compared by, which is what is done here. As in Suma & Tolias 2023 the
 teacher sees the same view at its own, possibly larger, size.
 """
 
@@ -36,8 +36,8 @@ class Teacher:
         steps: after how many steps.
 
     Attributes:
-        image_size: side of the pictures it was trained on, pixels; those it gives targets for.
-        size_at_inference: side of the pictures it is judged on, pixels.
+        image_size: side of the images it was trained on, pixels; those it gives targets for.
+        size_at_inference: side of the images it is judged on, pixels.
         record: name of the run, backbone, steps, and the file's sha256; for the provenance.
     """
 

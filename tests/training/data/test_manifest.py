@@ -21,7 +21,7 @@ def cache_dir(tmp_path: Path) -> Path:
 
 
 def scan(root: Path, cache_dir: Path, workers: int = 1) -> Manifest:
-    return scan_folder(root, cache_dir, workers=workers, show_progress=False)
+    return scan_folder(root, cache_dir, workers=workers, show=False)
 
 
 def test_figures_of_an_entry(tmp_path: Path, cache_dir: Path) -> None:
@@ -68,8 +68,8 @@ def test_second_scan_reads_nothing(
         raise AssertionError("a file was read")
 
     monkeypatch.setattr(manifest_module, "read_image", refuse)
-    monkeypatch.setattr(manifest_module, "content_hash", refuse)
-    assert scan(root, cache_dir) == first
+    monkeypatch.setattr(manifest_module, "check_header", refuse)
+    assert scan_folder(root, cache_dir, workers=1, show=False, on_read=refuse) == first
 
 
 def test_changed_added_and_removed_files_are_noticed(tmp_path: Path, cache_dir: Path) -> None:
@@ -119,10 +119,12 @@ def test_a_crashing_decoder_costs_one_file(
     fill(root, 80, size=16)
     read_image = manifest_module.read_image
 
-    def crash_on_one(path: Path, *, min_side: int | None) -> np.ndarray:
-        if path.name == "033.png":
+    victim = (root / "033.png").read_bytes()
+
+    def crash_on_one(content: bytes, *, min_side: int | None) -> np.ndarray:
+        if content == victim:
             os._exit(11)
-        return read_image(path, min_side=min_side)
+        return read_image(content, min_side=min_side)
 
     monkeypatch.setattr(manifest_module, "read_image", crash_on_one)
     manifest = scan(root, cache_dir, workers=2)

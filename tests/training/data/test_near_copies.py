@@ -9,11 +9,11 @@ from PIL import Image
 
 from neardup.procedural import generate
 from neardup.training.data.manifest import Manifest, difference_hash, scan_folder
-from neardup.training.data.near_copies import near_copy_groups, pairs_within
+from neardup.training.data.splits import near_copy_groups, pairs_within
 
 
 def scan(root: Path, tmp_path: Path) -> Manifest:
-    return scan_folder(root, tmp_path / "cache", workers=1, show_progress=False)
+    return scan_folder(root, tmp_path / "cache", workers=1, show=False)
 
 
 def groups_by_path(manifest: Manifest, radius: int = 3) -> dict[str, int]:
@@ -73,9 +73,9 @@ def test_radius_zero_wants_equal_hashes(tmp_path: Path) -> None:
 
 def test_groups_of_nothing_and_of_one(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    assert near_copy_groups(scan(tmp_path / "in", tmp_path)).shape == (0,)
+    assert near_copy_groups(scan(tmp_path / "in", tmp_path), radius=3).shape == (0,)
     fill(tmp_path / "in", 1)
-    assert near_copy_groups(scan(tmp_path / "in", tmp_path)).tolist() == [0]
+    assert near_copy_groups(scan(tmp_path / "in", tmp_path), radius=3).tolist() == [0]
 
 
 def test_difference_hash_by_hand() -> None:

@@ -14,8 +14,7 @@ from neardup.training.checkpoints import best_checkpoint, load_checkpoint
 from neardup.training.config import ExportConfig
 from neardup.training.data.sources import load_sources
 from neardup.training.encoder import TorchEmbedder
-from neardup.training.export.export import export
-from neardup.training.export.whitening import whiten
+from neardup.training.export.export import export, whiten
 from neardup.training.weights import load_weights
 
 PICTURES = [generate(seed=1, index=index, size=48) for index in range(8)]

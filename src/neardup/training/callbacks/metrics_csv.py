@@ -44,12 +44,10 @@ class MetricsCSV(Logger):
 
     @property
     def name(self) -> str:
-        """Lightning asks."""
         return "csv"
 
     @property
     def version(self) -> str:
-        """Lightning asks."""
         return ""
 
     @rank_zero_only
@@ -82,5 +80,4 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write the file."""
         self.write()

@@ -41,32 +41,27 @@ class Throughput(Callback):
         return {"images": self.images, "seconds": self.seconds, "waited": self.waited}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore."""
         self.images = int(state_dict["images"])
         self.seconds, self.waited = state_dict["seconds"], state_dict["waited"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the bar."""
         left = self.max_steps - trainer.global_step
         self._advance = self._bar.enter_context(
             progress("training", left, unit="steps", show=trainer.is_global_zero)
         )
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock of a round."""
         self._last = time.perf_counter()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """The batch is here: the wait is over."""
-        self._began = time.perf_counter()
-        self.waited += self._began - self._last
+        self.waited += time.perf_counter() - self._last
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count the step."""
         now = time.perf_counter()
         self.seconds += now - self._last
         self.images += 2 * len(batch["anchor"]) * trainer.world_size
@@ -82,12 +77,8 @@ class Throughput(Callback):
             torch.cuda.synchronize(pl_module.device)
         self.seconds += time.perf_counter() - self._last
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Close the bar."""
+    def on_train_end(self, *_: Any) -> None:
         self._bar.close()
 
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Close the bar."""
+    def on_exception(self, *_: Any) -> None:
         self._bar.close()

@@ -1,11 +1,12 @@
 """What is in a folder of images: one entry for each readable file, a reason for each other."""
 
 import hashlib
+import io
 import json
 import os
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,14 +17,17 @@ from PIL import Image
 
 from neardup.embedder import available_cores
 from neardup.errors import ImageError, NeardupError
-from neardup.files import content_hash, list_files, os_reason, write_text
-from neardup.images.reading import read_image
+from neardup.files import list_files, os_reason, require_regular, write_text
+from neardup.images.reading import check_header, read_image
 from neardup.progress import progress
 from neardup.training.data.workers import map_unordered
 
 _FORMAT = 1  # of the cache file; also changes when the figures in an entry change meaning
 _SECONDS_BETWEEN_SAVES = 60.0
 _DECODED_SIDE = 64  # px; enough for the figures of an entry
+
+OnRead = Callable[[bytes, str], None]
+"""Is given the content of a readable file, and its SHA-256, while it is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Entry:
         content_hash: SHA-256 of the file's bytes, hexadecimal.
         width, height: as seen (EXIF orientation applied), pixels.
         dhash: 64-bit difference hash.
-        contrast: standard deviation of the grey levels, in [0, 127.5]; 0 is a blank picture.
+        contrast: standard deviation of the grey levels, in [0, 127.5]; 0 is a blank image.
     """
 
     path: str
@@ -59,7 +63,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The images of a folder, sorted by path; `skipped` files could not be read."""
+    """The images of a folder, sorted by path; ``skipped`` files could not be read."""
 
     root: Path
     entries: tuple[Entry, ...]
@@ -70,20 +74,26 @@ def scan_folder(
     root: str | os.PathLike[str],
     cache_dir: str | os.PathLike[str],
     *,
+    on_read: OnRead | None = None,
     workers: int | None = None,
-    show_progress: bool = True,
+    show: bool = True,
 ) -> Manifest:
-    """Read every file below `root`, whatever it is called, and note what is in it.
+    """Read every file below ``root`` once, whatever it is called, and note what is in it.
 
-    Entries are remembered in `cache_dir`; an entry holds as long as its file keeps its size and
+    Entries are remembered in ``cache_dir``; an entry holds as long as its file keeps its size and
     modification time. Unreadable files are tried again each time: the cause may be gone.
 
     Args:
+        root: the folder.
+        cache_dir: where entries are remembered.
+        on_read: called in a worker process for each image that is read now, not remembered; a
+            module-level function or a ``partial`` of one.
         workers: processes; None is one for each core.
+        show: show progress.
 
     Raises:
-        ImageError: there is no folder `root`.
-        NeardupError: `cache_dir` cannot be written.
+        ImageError: there is no folder ``root``.
+        NeardupError: ``cache_dir`` cannot be written.
     """
     root = Path(root).expanduser()
     if not root.is_dir():
@@ -92,7 +102,8 @@ def scan_folder(
     files = list_files(
         root, on_error=lambda folder, why: skipped.append(Skipped(_relative(folder, root), why))
     )
-    cache = _cache_file(root, Path(cache_dir).expanduser())
+    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
+    cache = Path(cache_dir).expanduser() / "manifests" / f"{name}.json"
     remembered = {(e.path, e.bytes, e.mtime_ns): e for e in _load(cache)}
     known: dict[str, Entry] = {}
     unread: list[str] = []
@@ -111,12 +122,12 @@ def scan_folder(
     changed = len(known) != len(remembered)
     saved = time.monotonic()
     results = map_unordered(
-        partial(_examine, root),
+        partial(_examine, root, on_read),
         unread,
         workers=available_cores() if workers is None else workers,
         on_crash=lambda path: Skipped(path, "its decoder crashed"),
     )
-    with progress("Scanning images", len(unread), show=show_progress and bool(unread)) as advance:
+    with progress("Scanning images", len(unread), show=show and bool(unread)) as advance:
         for _, result in results:
             if isinstance(result, Skipped):
                 skipped.append(result)
@@ -136,17 +147,24 @@ def scan_folder(
     )
 
 
-def _examine(root: Path, path: str) -> Entry | Skipped:
+def _examine(root: Path, on_read: OnRead | None, path: str) -> Entry | Skipped:
     file = root / path
     try:
+        require_regular(file)
         stat = file.stat()  # before reading: a later change must not pass for what was read
-        pixels = read_image(file, min_side=_DECODED_SIDE)  # before hashing: fails fast
-        width, height = _size(file)
+        with file.open("rb") as opened:
+            check_header(opened)  # a film of many gigabytes is not read to its end
+            content = opened.read()
+        pixels = read_image(content, min_side=_DECODED_SIDE)
+        width, height = _size(content)
+        content_hash = hashlib.sha256(content).hexdigest()
+        if on_read is not None:
+            on_read(content, content_hash)
         return Entry(
             path=path,
             bytes=stat.st_size,
             mtime_ns=stat.st_mtime_ns,
-            content_hash=content_hash(file),
+            content_hash=content_hash,
             width=width,
             height=height,
             dhash=difference_hash(pixels),
@@ -160,9 +178,9 @@ def _examine(root: Path, path: str) -> Entry | Skipped:
         return Skipped(path, f"damaged: {str(error) or type(error).__name__}")
 
 
-def _size(file: Path) -> tuple[int, int]:
+def _size(content: bytes) -> tuple[int, int]:
     """Width and height after EXIF orientation, from the header of a file that has been read."""
-    with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
+    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
         width, height = image.size
         try:
             sideways = image.getexif().get(0x0112, 1) >= 5
@@ -173,11 +191,6 @@ def _size(file: Path) -> tuple[int, int]:
 
 def _relative(file: Path, root: Path) -> str:
     return file.relative_to(root).as_posix()
-
-
-def _cache_file(root: Path, cache_dir: Path) -> Path:
-    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
-    return cache_dir / "manifests" / f"{name}.json"
 
 
 def _load(cache: Path) -> list[Entry]:

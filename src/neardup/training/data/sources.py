@@ -1,13 +1,12 @@
 """The source images of a run, in three splits: what the configuration says, as sequences."""
 
 import math
-from collections.abc import Sequence
+import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from neardup.errors import ConfigError
 from neardup.training.config import (
@@ -17,136 +16,169 @@ from neardup.training.config import (
     MixedConfig,
     ProceduralConfig,
 )
-from neardup.training.data.manifest import scan_folder
-from neardup.training.data.near_copies import near_copy_groups
-from neardup.training.data.pictures import (
-    ChainedPictures,
-    FolderPictures,
-    Pictures,
-    ProceduralPictures,
+from neardup.training.data.images import (
+    FileImage,
+    Images,
+    Origin,
+    ProceduralImage,
+    prepare,
+    read_reduced,
+    save_image,
 )
-from neardup.training.data.splits import split, write_splits
-from neardup.training.data.store import cached
-
-Images = Sequence[NDArray[np.uint8]]
+from neardup.training.data.manifest import scan_folder
+from neardup.training.data.splits import near_copy_groups, split, split_of, write_splits
 
 EVALUATION_SIDE = 256
 """Shorter side, in pixels, at which validation and test images are kept: near that of real files,
 so that noise and compression are as strong as they would be on those."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sources:
     """Source images; no source, and no near copy of one, is in two splits.
 
+    The images of a split, each (H, W, 3) uint8 RGB of its own size, are decoded when they are first
+    asked for.
+
     Attributes:
-        train, val, test: each item (H, W, 3) uint8 RGB, sizes vary.
+        config: where they come from and are cached.
+        origins: what the splits "train", "val" and "test" are made of.
         name: what they are, in words for the record.
         record: counts for ``summary.json``.
+        show: show progress.
     """
 
-    train: Images
-    val: Images
-    test: Images
+    config: DataConfig
+    origins: dict[str, list[Origin]]
     name: str
     record: dict[str, Any]
+    show: bool
+
+    @cached_property
+    def train(self) -> Images:
+        """What is trained on."""
+        return self._prepared("train")
+
+    @cached_property
+    def val(self) -> Images:
+        """What thresholds are chosen on."""
+        return self._prepared("val")
+
+    @cached_property
+    def test(self) -> Images:
+        """What an encoder is judged on."""
+        return self._prepared("test")
+
+    def decode(self, *splits: str) -> None:
+        """Decode these now, so that what cannot be read is known before the work begins.
+
+        Raises:
+            NeardupError: a file changed since it was scanned, or the disk is full.
+        """
+        for part in splits:
+            getattr(self, part)
+
+    def _prepared(self, part: str) -> Images:
+        folder = _image_cache(self.config)
+        return prepare(self.origins[part], self.config.cache, folder, show=self.show)
 
 
 def load_sources(
     config: DataConfig,
     *,
-    max_zoom: float = 1.5,
+    max_zoom: float = 1.0,
     view_size: int | None = None,
     run_dir: Path | None = None,
     show: bool = True,
 ) -> Sources:
-    """Find, split and decode the images.
+    """Find and split the images.
 
     Args:
         config: which images.
         max_zoom: training images are kept large enough to be zoomed by this.
         view_size: side of the views that are made of them, pixels; None is ``image_size``.
-        run_dir: where ``splits.json`` goes; None writes none.
+        run_dir: of the run that trains on them: ``splits.json`` goes there, and training images
+            are decoded while the folder is scanned, so that their files are read once.
         show: show progress.
 
     Raises:
         NeardupError: naming the key or file and what to do.
     """
-    side = {
-        "train": math.ceil((view_size or config.image_size) * max_zoom),
-        "val": EVALUATION_SIDE,
-        "test": EVALUATION_SIDE,
-    }
-    match config:
-        case ProceduralConfig():
-            pictures, name, record = _procedural(config, side)
-        case ImagenetteConfig():
-            found = replace(config, root=str(fetch_imagenette(Path(config.root).expanduser())))
-            pictures, name, record = _folder(found, side, run_dir, show)
-        case MixedConfig():
-            pictures, name, record = _mixed(config, side, run_dir, show)
-        case FolderConfig():
-            pictures, name, record = _folder(config, side, run_dir, show)
-        case _:
-            raise TypeError(f"no images for {type(config).__name__}")
-    train, val, test = (
-        cast(Images, cached(pictures[part], config.cache, config.cache_dir, show_progress=show))
-        for part in ("train", "val", "test")
-    )
-    record |= {"train": len(train), "val": len(val), "test": len(test)}
-    return Sources(train, val, test, name, record)
+    side = math.ceil((view_size or config.image_size) * max_zoom)
+    origins: dict[str, list[Origin]]
+    if isinstance(config, ImagenetteConfig):
+        config = replace(config, root=str(fetch_imagenette(Path(config.root).expanduser())))
+    if isinstance(config, FolderConfig):
+        origins, record = _folder(config, side, run_dir, show)
+        name = f"the images in {Path(config.root).expanduser().name}"
+    else:
+        assert isinstance(config, ProceduralConfig)
+        name, record = "procedural pictures", {}
+        count = config.max_test_images  # of collections that no training run draws from
+        origins = {
+            "train": _procedural(config.generator_seed, config.num_images, side),
+            "val": _procedural(2**31, count, EVALUATION_SIDE),
+            "test": _procedural(2**31 + 1, count, EVALUATION_SIDE),
+        }
+    if isinstance(
+        config, MixedConfig
+    ):  # validation and test are the folder's: they are what counts
+        origins["train"] += _procedural(config.generator_seed, config.num_images, side)
+        record["procedural"] = config.num_images
+    record |= {part: len(origins[part]) for part in origins}
+    return Sources(config, origins, name, record, show)
 
 
-_Found = tuple[dict[str, Pictures], str, dict[str, Any]]
+def _procedural(seed: int, count: int, side: int) -> list[Origin]:
+    return [ProceduralImage(seed, index, side) for index in range(count)]
 
 
-def _procedural(config: ProceduralConfig, side: dict[str, int]) -> _Found:
-    """Validation and test come from other generator seeds than any training run uses."""
-    counts = {
-        "train": config.num_images,
-        "val": config.max_test_images,
-        "test": config.max_test_images,
-    }
-    seeds = {"train": config.generator_seed, "val": 2**31, "test": 2**31 + 1}
-    pictures: dict[str, Pictures] = {
-        part: ProceduralPictures(seeds[part], count, side[part]) for part, count in counts.items()
-    }
-    return pictures, "procedural pictures", {}
-
-
-def _mixed(config: MixedConfig, side: dict[str, int], run_dir: Path | None, show: bool) -> _Found:
-    """Trained on both; validation and test are the folder's, for they are what counts."""
-    pictures, name, record = _folder(config, side, run_dir, show)
-    drawn = ProceduralPictures(config.generator_seed, config.num_images, side["train"])
-    pictures["train"] = ChainedPictures((pictures["train"], drawn))
-    return pictures, name, record | {"procedural": len(drawn)}
-
-
-def _folder(config: FolderConfig, side: dict[str, int], run_dir: Path | None, show: bool) -> _Found:
+def _folder(
+    config: FolderConfig, side: int, run_dir: Path | None, show: bool
+) -> tuple[dict[str, list[Origin]], dict[str, Any]]:
+    """What the splits of a folder are made of, and counts for the record."""
     root = Path(config.root).expanduser()
     if not root.is_dir():
         raise ConfigError(f"data.root={config.root}: no such folder; name a folder of images")
-    manifest = scan_folder(root, config.cache_dir, show_progress=show)
+    shares = {"val": config.val_fraction, "test": config.test_fraction}
+    keep = None
+    if run_dir is not None and config.cache == "disk":
+        keep = partial(_keep_if_trained_on, _image_cache(config), side, shares)
+    manifest = scan_folder(root, config.cache_dir, on_read=keep, show=show)
     groups = near_copy_groups(manifest, radius=config.near_copy_radius)
-    splits = split(manifest, groups, val=config.val_fraction, test=config.test_fraction)
+    splits = split(manifest, groups, **shares)
     if run_dir is not None:
         write_splits(run_dir / "splits.json", manifest, splits)
     chosen = {
-        "train": splits.train,
-        "val": splits.val[: config.max_test_images],
-        "test": splits.test[: config.max_test_images],
+        "train": (splits.train, side),
+        "val": (splits.val[: config.max_test_images], EVALUATION_SIDE),
+        "test": (splits.test[: config.max_test_images], EVALUATION_SIDE),
     }
-    pictures: dict[str, Pictures] = {
-        part: FolderPictures.of(manifest, indices, short_side=side[part])
-        for part, indices in chosen.items()
-    }
-    record = {
+    origins: dict[str, list[Origin]] = {part: [] for part in chosen}
+    for part, (indices, short_side) in chosen.items():
+        for entry in (manifest.entries[i] for i in indices):
+            path = os.fspath(root / entry.path)
+            origins[part].append(FileImage(path, entry.content_hash, short_side))
+    return origins, {
         "root": str(root.resolve()),
         "files": len(manifest.entries) + len(manifest.skipped),
         "skipped": len(manifest.skipped) + len(splits.blank),
         "near_copies_left_out": len(splits.near_copies),
     }
-    return pictures, f"the images in {root.name}", record
+
+
+def _image_cache(config: DataConfig) -> Path:
+    return Path(config.cache_dir).expanduser() / "images"
+
+
+def _keep_if_trained_on(
+    folder: Path, side: int, shares: dict[str, float], content: bytes, content_hash: str
+) -> None:
+    """Put a training image that has just been read into the cache; a failure shows up later."""
+    path = folder / FileImage("", content_hash, side).key()
+    if split_of(content_hash, **shares) == "train" and not path.is_file():
+        with suppress(OSError):
+            save_image(read_reduced(content, side), path)
 
 
 _FOLDER = "imagenette2-320"

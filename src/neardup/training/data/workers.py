@@ -12,7 +12,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from typing import Any, TypeVar
+from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,7 +31,7 @@ def map_unordered(
     """Yield (position, function(item)) as results come, in any order.
 
     Args:
-        function: a module-level function.
+        function: a module-level function, or a ``partial`` of one; it is sent with each chunk.
         workers: processes; below 2, or with few items, everything runs in this one.
         on_crash: the result for an item whose process died (a decoder's segmentation fault).
     """
@@ -41,12 +41,12 @@ def map_unordered(
     waiting = deque(range(0, len(items), _CHUNK))
     while waiting:
         running: dict[Future[list[Result]], int] = {}
-        with _pool(workers, function) as pool:
+        with _pool(workers) as pool:
             try:
                 while waiting or running:
                     while waiting and len(running) < 2 * workers:
                         start = waiting[0]
-                        chunk = pool.submit(_each, items[start : start + _CHUNK])
+                        chunk = pool.submit(_each, function, items[start : start + _CHUNK])
                         running[chunk] = waiting.popleft()
                     for chunk in wait(running, return_when=FIRST_COMPLETED).done:
                         results = chunk.result()
@@ -58,32 +58,22 @@ def map_unordered(
                 yield place, _alone(function, items[place], on_crash)
 
 
-_function: Callable[[Any], Any]  # in a worker process; sent once, for it may carry a long list
-
-
-def _set_function(function: Callable[[Any], Any]) -> None:
-    global _function
-    _function = function
-
-
-def _each(items: Sequence[Any]) -> list[Any]:
-    return [_function(item) for item in items]
+def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in items]
 
 
 def _alone(
     function: Callable[[Item], Result], item: Item, on_crash: Callable[[Item], Result]
 ) -> Result:
-    with _pool(1, function) as pool:
+    with _pool(1) as pool:
         try:
-            result: Result = pool.submit(_each, [item]).result()[0]
-            return result
+            return pool.submit(function, item).result()
         except BrokenExecutor:
             return on_crash(item)
 
 
-def _pool(workers: int, function: Callable[[Any], Any]) -> ProcessPoolExecutor:
+def _pool(workers: int) -> ProcessPoolExecutor:
     # Forked processes start at once; elsewhere the default is the only safe choice.
     method = "fork" if sys.platform == "linux" else None
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-    context = multiprocessing.get_context(method)
-    return ProcessPoolExecutor(workers, context, _set_function, (function,))
+    return ProcessPoolExecutor(workers, multiprocessing.get_context(method))

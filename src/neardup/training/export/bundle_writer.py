@@ -99,14 +99,14 @@ def write_bundle(
 def parity(encoder: Encoder, onnx: Path, image_size: int) -> float:
     """Largest difference in distance, torch against ONNX Runtime, from pixels on.
 
-    Over all pairs of a few pictures, one of them larger than the encoder's input.
+    Over all pairs of a few images, one of them larger than the encoder's input.
     """
-    pictures = [
+    images = [
         generate(seed=0, index=i, size=2 * image_size if i == 0 else image_size) for i in range(6)
     ]
-    by_torch = TorchEmbedder(encoder, image_size)(pictures)
-    by_onnx = Embedder(onnx)(to_batch(pictures, image_size))
-    a, b = np.triu_indices(len(pictures), k=1)
+    by_torch = TorchEmbedder(encoder, image_size)(images)
+    by_onnx = Embedder(onnx)(to_batch(images, image_size))
+    a, b = np.triu_indices(len(images), k=1)
     return float(np.abs(l2(by_torch[a], by_torch[b]) - l2(by_onnx[a], by_onnx[b])).max())
 
 

@@ -47,7 +47,7 @@ def quantize_int8(fp32_onnx: Path, calibration: NDArray[np.uint8], out: Path) ->
 
     Args:
         fp32_onnx: the encoder as exported.
-        calibration: (N, S, S, 3) uint8 RGB, typical pictures.
+        calibration: (N, S, S, 3) uint8 RGB, typical images.
         out: where the new network goes.
     """
     with _no_advice(), tempfile.TemporaryDirectory() as folder:
