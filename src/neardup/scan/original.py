@@ -1,0 +1,160 @@
+"""Which of two copies is the original, told by what processing left in the other.
+
+The larger file is often the worse: noise takes bytes, borders and enlargements have pixels. So
+evidence of processing decides, and where there is none, nothing is said.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from neardup.images.traces import Traces
+from neardup.library.file import Facts
+from neardup.verify.match import Kind, Match
+
+_ENOUGH = 1.0
+_SOFT = 0.8
+_NOISY = 6.0  # grey levels: more than film has
+
+
+class Reason(NamedTuple):
+    """Attributes:
+    weight: how much it speaks; below 1 it does not decide alone.
+    words: why, said of the original against the other.
+    """
+
+    weight: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is known of one picture.
+
+    Attributes:
+        facts: what its file says.
+        traces: what its pixels show; None where they could not be read.
+    """
+
+    facts: Facts
+    traces: Traces | None
+
+
+def original(a: Look, b: Look, match: Match | None = None) -> tuple[int, str]:
+    """Which of two copies is the original.
+
+    Args:
+        a: the one.
+        b: the other.
+        match: how ``b`` was made from ``a``, where a second look found that.
+
+    Returns:
+        -1 where it is ``a``, 1 where it is ``b``, 0 where nothing tells; and why, in words.
+    """
+    for_a, for_b = list(_reasons(a, b)), list(_reasons(b, a))
+    whole = _by_match(match)
+    if whole is not None:
+        (for_a if whole.first else for_b).append(whole.reason)
+    balance = sum(r.weight for r in for_a) - sum(r.weight for r in for_b)
+    if abs(balance) < _ENOUGH:
+        return 0, "nothing tells which is the original"
+    reasons = for_a if balance > 0 else for_b
+    return (-1 if balance > 0 else 1), max(reasons, key=lambda reason: reason.weight).words
+
+
+class _Whole(NamedTuple):
+    first: bool
+    reason: Reason
+
+
+def _by_match(match: Match | None) -> _Whole | None:
+    if match is None or match.inside is None:
+        return None
+    if match.kind is Kind.CROP:
+        return _Whole(match.inside == "b", Reason(4, "the other is a crop of it"))
+    if match.kind is Kind.FRAMED:
+        return _Whole(match.inside == "a", Reason(4, "the other has a border or a caption added"))
+    if match.kind is Kind.COLLAGE:
+        return _Whole(match.inside == "a", Reason(4, "the other shows it beside something else"))
+    return None
+
+
+def _reasons(one: Look, other: Look) -> Iterator[Reason]:
+    """What speaks for the one, against the other."""
+    if one.facts.camera and not other.facts.camera:
+        yield Reason(3, "a camera wrote it")
+    if one.traces is None or other.traces is None:
+        return
+    a, b = one.traces, other.traces
+    if b.noise > _NOISY and b.noise > 3 * a.noise or _specked(b, a):
+        yield Reason(3, "the other is noisy")
+    if _framed(one, other):
+        yield Reason(3, "the other has a border or a caption added")
+    elif _pixels(one) > 1.1 * _pixels(other) and _same_proportions(one, other):
+        if not _softer(one, other):
+            yield Reason(2, f"it has more pixels: {one.facts.width} x {one.facts.height}")
+    if _grainier(a, b) or _grainier(b, a):
+        return  # grain hides edges, corners, colours and the lack of them
+    if b.plain_corners == 4 and a.plain_corners < 3 and not _framed(one, other):
+        yield Reason(2, "the other was turned")
+    if a.colour > 6 and b.colour < 1:
+        yield Reason(3, "the other has lost its colours")
+    if b.blocks > 1.35 and b.blocks > 1.2 * a.blocks or b.quality < min(70, a.quality - 10):
+        yield Reason(2, "the other was compressed harder")
+    if _softer(other, one):
+        yield Reason(2, "the other was enlarged or blurred")
+    if not _framed(one, other) and not _framed(other, one):
+        if b.span < 0.92 * a.span:
+            yield Reason(1, "the other's tones are fewer")
+        elif b.span >= 0.98 * a.span and b.cut_off > a.cut_off + 0.02:
+            yield Reason(1.5, "the other's tones are cut off")
+
+
+def _specked(one: Traces, other: Traces) -> bool:
+    return one.specks > other.specks + 0.012 and one.specks > 3 * other.specks
+
+
+def _grainier(one: Traces, other: Traces) -> bool:
+    """Whether the one may owe its fine contrast to noise."""
+    return (one.noise > 2 and one.noise > 2.5 * other.noise) or _specked(one, other)
+
+
+def _same_proportions(one: Look, other: Look) -> bool:
+    proportions = one.facts.width / one.facts.height * other.facts.height / other.facts.width
+    return 0.96 < proportions < 1.04
+
+
+def _pixels(look: Look) -> int:
+    return look.facts.width * look.facts.height
+
+
+def _softer(one: Look, other: Look) -> bool:
+    """Whether the one is as large as the other along an axis, or larger, and less sharp."""
+    assert one.traces is not None
+    assert other.traces is not None
+    # The edges of JPEG's blocks look sharp.
+    limit = _SOFT if other.traces.quality >= one.traces.quality - 10 else _SOFT**2
+    return (
+        one.facts.width > 0.95 * other.facts.width
+        and one.traces.sharpness_x < limit * other.traces.sharpness_x
+    ) or (
+        one.facts.height > 0.95 * other.facts.height
+        and one.traces.sharpness_y < limit * other.traces.sharpness_y
+    )
+
+
+def _framed(one: Look, other: Look) -> bool:
+    """Whether the other has bands of one colour without which it has the one's proportions."""
+    assert one.traces is not None
+    assert other.traces is not None
+    rows = other.traces.plain_rows - one.traces.plain_rows
+    columns = other.traces.plain_columns - one.traces.plain_columns
+    if max(rows, columns) < 0.03:
+        return False
+    proportions = one.facts.width / one.facts.height
+    width, height = other.facts.width, other.facts.height
+    # Letters may hide where a caption's band ends, so that more of it may be added than is plain.
+    added_rows, added_columns = 1 - width / proportions / height, 1 - height * proportions / width
+    if min(rows, columns) < 0.01:
+        return rows < added_rows + 0.03 if rows > columns else columns < added_columns + 0.03
+    return 0.94 < width * (1 - columns) / (height * (1 - rows)) / proportions < 1.06
