@@ -27,11 +27,11 @@ from neardup.config import exit_on_error
 from neardup.errors import ConfigError
 from neardup.evaluation.config import HASHES
 from neardup.evaluation.edits.named import HARD, MISSION, STRONG, Edit
-from neardup.evaluation.measures.measure import by_family, can_halve, measure, tested
-from neardup.evaluation.measures.metrics import recall_at_precision
+from neardup.evaluation.measures.metrics import at_threshold, best_recall
+from neardup.evaluation.measures.results import family_rows, score_method
 from neardup.evaluation.methods import LAYOUTS, Method, encoder, foreign_encoder, perceptual_hash
-from neardup.evaluation.protocols.pairs import folder_pictures, plan_pairs
-from neardup.evaluation.protocols.plan import Encoded, Files, Plan, encode
+from neardup.evaluation.protocols.dataset import Encoded, Files, encode
+from neardup.evaluation.protocols.pairs import folder_pictures, pairs_dataset
 from neardup.evaluation.protocols.task import Task, split_sources
 
 SIDE, BATCH, SEED = 256, 32, 0
@@ -125,7 +125,6 @@ def with_references(task: Task, names: Sequence[str]) -> Task:
 
 
 def find(
-    plan: Plan,
     encoded: Encoded,
     others: NDArray[np.float32],
     method: Method,
@@ -135,25 +134,27 @@ def find(
     threshold: float | None = None,
 ) -> Found:
     """Recall of ``edits`` at a threshold, or at the one chosen for ``precision``."""
-    places = [plan.edits.index(edit) for edit in edits]
-    part = plan_pairs(plan.pictures, tuple(edits), where="", seed=SEED).make_task(encoded.kept)
+    dataset = encoded.dataset
+    places = [dataset.edits.index(edit) for edit in edits]
+    part = pairs_dataset(dataset.pictures, tuple(edits), where="", seed=SEED).make_task(
+        encoded.kept
+    )
     task = with_references(part, [f"reference {n}" for n in range(len(others))])
-    queries = encoded.edited[method.name][:, places].reshape(len(part.query_names), -1)
-    references = np.concatenate([encoded.original[method.name], others])
-    halves = split_sources(task, seed=SEED) if can_halve(task) else None
-    measured = measure(method, task, queries, references, halves)
+    vectors = encoded.vectors[method.name]
+    queries = vectors[:, [1 + place for place in places]].reshape(len(part.query_names), -1)
+    references = np.concatenate([vectors[:, 0], others])
+    scores = score_method(method, task, queries, references, split_sources(task, seed=SEED))
     if precision is not None:
-        threshold = recall_at_precision(measured.choice.sweep, precision).threshold
-    rows = by_family(measured, queries, references, threshold)
+        threshold = best_recall(scores.choice.curve, precision).threshold
     return Found(
-        recall={row.family: row.recall for row in rows},
-        precision=tested(measured, threshold).precision,
+        recall={row.family: row.recall for row in family_rows(scores, threshold)},
+        precision=at_threshold(scores.test.scores, threshold).precision,
     )
 
 
-def speeds(plan: Plan, encoded: Encoded, methods: Sequence[Method]) -> list[float]:
+def speeds(encoded: Encoded, methods: Sequence[Method]) -> list[float]:
     """Images/s of each method."""
-    images = [plan.pictures.load(int(index)) for index in encoded.kept[:TIMED_IMAGES]]
+    images = [encoded.dataset.pictures.load(int(index)) for index in encoded.kept[:TIMED_IMAGES]]
 
     def seconds(method: Method) -> float:
         started = time.perf_counter()
@@ -207,18 +208,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     methods = [each.method for each in chosen]
     pictures = folder_pictures(options.photos, max_images=options.images, side=SIDE, seed=SEED)
     edited, rest = split_pictures(pictures, options.queries)
-    plan = plan_pairs(edited, COPIES + HARD, where=options.photos.name, seed=SEED)
-    encoded = encode(plan, methods, batch_size=BATCH, show_progress=True)
+    dataset = pairs_dataset(edited, COPIES + HARD, where=options.photos.name, seed=SEED)
+    encoded = encode(dataset, methods, batch_size=BATCH, show_progress=True)
     if not len(encoded.kept):
         raise ConfigError(f"{options.photos}: holds no picture that can be read")
-    other = encode(plan_pairs(rest, (), where="", seed=SEED), methods, batch_size=BATCH)
+    other = encode(pairs_dataset(rest, (), where="", seed=SEED), methods, batch_size=BATCH)
     show(COLUMNS)
     show(["---"] * len(COLUMNS))
     recalls = []
-    for each, speed in zip(chosen, speeds(plan, encoded, methods), strict=True):
+    for each, speed in zip(chosen, speeds(encoded, methods), strict=True):
         name = each.method.name
-        others = other.original.get(name, encoded.original[name][:0])
-        looked_at = (plan, encoded, others, each.method)
+        others = other.vectors.get(name, encoded.vectors[name][:0])[:, 0]
+        looked_at = (encoded, others, each.method)
         copies = find(*looked_at, COPIES, precision=options.precision)
         hard = find(*looked_at, HARD, precision=options.precision)
         at = each.own_threshold

@@ -1,1 +1,1 @@
-"""Measuring an encoder: `run.py` leads from a plan to a report."""
+"""Measuring an encoder: `run.py` leads from a dataset to a report."""

@@ -20,6 +20,9 @@ from neardup.evaluation.edits.pixels import Pixels
 from neardup.evaluation.measures.scoring import L2_SCALE, Distances, Scale
 from neardup.images.network_input import to_batch
 
+Encode = Callable[[Sequence[Pixels]], NDArray[np.float32]]
+"""N images (H, W, 3) uint8 RGB of any sizes -> (N, D) float32."""
+
 _MEAN = np.array([0.485, 0.456, 0.406])
 _STD = np.array([0.229, 0.224, 0.225])
 
@@ -30,17 +33,22 @@ class Method:
 
     Attributes:
         name: in tables and figures.
-        encode: pictures (H, W, 3) uint8 of any sizes -> (N, D) float32.
+        encode: pictures to vectors.
         distances: between encodings, smaller is closer.
         scale: the range of the distances.
         unit: what a distance is measured in.
     """
 
     name: str
-    encode: Callable[[Sequence[Pixels]], NDArray[np.float32]]
-    distances: Distances
-    scale: Scale
-    unit: str
+    encode: Encode
+    distances: Distances = l2_matrix
+    scale: Scale = L2_SCALE
+    unit: str = "L2"
+
+    def encode_in_batches(self, images: Sequence[Pixels], size: int) -> NDArray[np.float32]:
+        """(N, D) float32; at most ``size`` pictures at once, and at least one in all."""
+        parts = [self.encode(images[i : i + size]) for i in range(0, len(images), size)]
+        return np.concatenate(parts)
 
 
 def encoder(name: str, bundle: Bundle, *, threads: int | None = None) -> Method:
@@ -50,7 +58,7 @@ def encoder(name: str, bundle: Bundle, *, threads: int | None = None) -> Method:
     def encode(images: Sequence[Pixels]) -> NDArray[np.float32]:
         return embed(to_batch(images, bundle.image_size))
 
-    return Method(name=name, encode=encode, distances=l2_matrix, scale=L2_SCALE, unit="L2")
+    return Method(name=name, encode=encode)
 
 
 LAYOUTS: dict[str, Callable[[NDArray[np.uint8]], NDArray[Any]]] = {
@@ -99,7 +107,7 @@ def foreign_encoder(
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
 
-    return Method(name=name, encode=encode, distances=l2_matrix, scale=L2_SCALE, unit="L2")
+    return Method(name=name, encode=encode)
 
 
 def perceptual_hash(name: str) -> Method:
@@ -110,13 +118,12 @@ def perceptual_hash(name: str) -> Method:
     """
     if name not in HASHES:
         raise ConfigError(f"baselines: {name!r} is not one of {', '.join(HASHES)}")
-    bits = _pdq_bits() if name == "pdq" else _imagehash_bits(name)
+    bits = _bits(name)
 
     def encode(images: Sequence[Pixels]) -> NDArray[np.float32]:
         return np.stack([bits(image) for image in images]).astype(np.float32)
 
-    size = 256 if name == "pdq" else 64
-    scale = Scale(upper=size, step=1, whole=True)
+    scale = Scale(upper=256 if name == "pdq" else 64, step=1, whole=True)
     return Method(name=name, encode=encode, distances=_hamming, scale=scale, unit="bits")
 
 
@@ -128,31 +135,16 @@ def _hamming(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float
     return np.asarray(differing)
 
 
-def _imagehash_bits(name: str) -> Callable[[Pixels], NDArray[np.bool_]]:
+def _bits(name: str) -> Callable[[Pixels], NDArray[np.bool_]]:
+    """The hash of a picture (H, W, 3) uint8 as (D,) bool."""
+    package = "pdqhash" if name == "pdq" else "imagehash"
     try:
-        imagehash = importlib.import_module("imagehash")
+        module = importlib.import_module(package)
     except ImportError as error:
-        raise ConfigError(_install(name, "imagehash")) from error
-    function = getattr(imagehash, name)
-
-    def bits(image: Pixels) -> NDArray[np.bool_]:
-        return np.asarray(function(Image.fromarray(image)).hash, dtype=bool).ravel()
-
-    return bits
-
-
-def _pdq_bits() -> Callable[[Pixels], NDArray[np.bool_]]:
-    try:
-        pdqhash = importlib.import_module("pdqhash")
-    except ImportError as error:
-        raise ConfigError(_install("pdq", "pdqhash")) from error
-
-    def bits(image: Pixels) -> NDArray[np.bool_]:
-        vector, _quality = pdqhash.compute(np.ascontiguousarray(image))
-        return np.asarray(vector, dtype=bool)
-
-    return bits
-
-
-def _install(name: str, package: str) -> str:
-    return f"baselines: {name} needs the package {package}; pip install 'neardup[eval]'"
+        raise ConfigError(
+            f"baselines: {name} needs the package {package}; pip install 'neardup[eval]'"
+        ) from error
+    compute = getattr(module, "compute" if name == "pdq" else name)
+    if name == "pdq":
+        return lambda image: np.asarray(compute(np.ascontiguousarray(image))[0], dtype=bool)
+    return lambda image: np.asarray(compute(Image.fromarray(image)).hash, dtype=bool).ravel()

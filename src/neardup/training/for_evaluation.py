@@ -1,41 +1,28 @@
-"""What an evaluation takes from training: a run's own pictures, and the encoder it began with."""
+"""What an evaluation takes from training; see :class:`neardup.evaluation.run.Training`."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from neardup.bundle import Bundle
 from neardup.errors import ConfigError
+from neardup.evaluation.protocols.dataset import InMemory
 from neardup.training.config import EncoderConfig, ProceduralConfig
-from neardup.training.data.sources import Images, load_sources
+from neardup.training.data.sources import load_sources
 from neardup.training.encoder import Encoder
 from neardup.training.export.bundle_writer import write_bundle
+from neardup.training.export.export import export_bundle
 from neardup.training.schema import load
 
 
-@dataclass(frozen=True, slots=True)
-class Procedural:
-    """Pictures that are drawn instead of read, with names.
-
-    Attributes:
-        names: of the first N.
-        images: (H, W, 3) uint8 each; at least N.
-    """
-
-    names: Sequence[str]
-    images: Images
-
-    def load(self, index: int) -> NDArray[np.uint8]:
-        return self.images[index]
+def bundle_of_checkpoint(checkpoint: Path, folder: Path) -> Bundle:
+    """A bundle in ``folder``; for the errors see :func:`export_bundle`."""
+    return export_bundle(checkpoint, folder)
 
 
-def procedural_test_split(run: Path, *, most: int) -> Procedural | None:
+def procedural_test_split(run: Path, *, most: int) -> InMemory | None:
     """The test split of a run on procedural pictures, drawn again; None where the run has files.
 
     Args:
@@ -49,7 +36,7 @@ def procedural_test_split(run: Path, *, most: int) -> Procedural | None:
     if not isinstance(data, ProceduralConfig):
         return None
     test = load_sources(data, show=False).test
-    return Procedural([f"procedural {i}" for i in range(min(len(test), most))], test)
+    return InMemory([f"procedural {i}" for i in range(min(len(test), most))], test)
 
 
 def untrained(bundle: Bundle, folder: Path, *, seed: int) -> Bundle:

@@ -4,6 +4,7 @@ An :class:`Edit` is a family and a severity; :data:`FAMILIES` says what the seve
 means and where it leaves the picture unchanged. The same generator state gives the same pixels.
 """
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -161,6 +162,14 @@ def apply_edit(
     if ground is None:
         raise ValueError(f"{edit.name}: needs another picture to lie on")
     return family.apply(image, edit.severity, rng, ground)
+
+
+def edit_image(
+    image: Pixels, index: int, edit: Edit, *, seed: int, ground: Pixels | None = None
+) -> Pixels:
+    """The edited picture; its randomness depends on ``seed``, the edit and ``index`` alone."""
+    rng = np.random.default_rng([seed, zlib.crc32(edit.name.encode()), index])
+    return apply_edit(image, edit, rng, ground)
 
 
 MISSION: tuple[Edit, ...] = (

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from neardup.evaluation.measures.curve import false_positive_rate
+from neardup.evaluation.measures.metrics import false_positives
 from neardup.evaluation.measures.scoring import PairScores
 from neardup.evaluation.protocols.task import PairList, Task
 
@@ -26,22 +27,24 @@ class NegativesRow:
     rate: float
 
 
-def rows(task: Task, scores: PairScores, threshold: float) -> list[NegativesRow]:
+def false_alarm_rows(task: Task, scores: PairScores, threshold: float) -> list[NegativesRow]:
     """All negatives, those of one class or burst where known, and each query's nearest."""
-    everywhere = false_positive_rate(scores, threshold)
-    found = [_row("all", scores.negatives, round(everywhere * scores.negatives))]
-    if same_class := _same_class_pairs(task):
-        close = scores.near[scores.near_distance <= np.float32(threshold)]
-        if threshold <= scores.complete_to:
-            alarms = int(np.count_nonzero(_is_same_class(task, close)))
-            found.append(_row("same class", same_class, alarms))
-    nearest = scores.nearest_distance[scores.nearest_negative >= 0]
-    alarms = int(np.count_nonzero(nearest <= np.float32(threshold)))
-    found.append(_row("nearest of each query", len(nearest), alarms))
-    return found
+    counts = [("all", scores.negatives, false_positives(scores, threshold))]
+    same_class = _same_class_pairs(task)
+    if same_class and threshold <= scores.complete_to:
+        alarms = _same_class(task, scores.near[scores.near_distance <= np.float32(threshold)])
+        counts.append(("same class", same_class, int(alarms.sum())))
+    nearest = scores.nearest_distance[np.isfinite(scores.nearest_distance)]
+    alarms = nearest <= np.float32(threshold)
+    counts.append(("nearest of each query", len(nearest), int(alarms.sum())))
+    return [
+        NegativesRow(kind=kind, pairs=pairs, false_alarms=n, rate=n / pairs if pairs else 0.0)
+        for kind, pairs, n in counts
+    ]
 
 
-def _is_same_class(task: Task, pairs: PairList) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _same_class(task: Task, pairs: PairList) -> NDArray[np.bool_]:
+    """(P,) bool: both pictures have the same known class."""
     a, b = task.query_class[pairs[:, 0]], task.reference_class[pairs[:, 1]]
     return np.asarray((a == b) & (a >= 0))
 
@@ -52,15 +55,7 @@ def _same_class_pairs(task: Task) -> int:
     if len(np.unique(known)) < 2:
         return 0
     size = int(max(task.query_class.max(), task.reference_class.max())) + 1
-    queries = np.bincount(known, minlength=size)
-    references = np.bincount(task.reference_class[task.reference_class >= 0], minlength=size)
-    pairs = int(queries @ references)
-    taken_out = np.concatenate([task.positive, task.ignored])
-    pairs -= int(np.count_nonzero(_is_same_class(task, taken_out)))
+    in_references = task.reference_class[task.reference_class >= 0]
+    pairs = int(np.bincount(known, minlength=size) @ np.bincount(in_references, minlength=size))
+    pairs -= int(_same_class(task, np.concatenate([task.positive, task.ignored])).sum())
     return (pairs - len(known)) // 2 if task.same_set else pairs
-
-
-def _row(kind: str, pairs: int, alarms: int) -> NegativesRow:
-    return NegativesRow(
-        kind=kind, pairs=pairs, false_alarms=alarms, rate=alarms / pairs if pairs else 0.0
-    )

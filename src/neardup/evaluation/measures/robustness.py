@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from neardup.distance import l2
 from neardup.errors import ConfigError, ImageError
-from neardup.evaluation.edits.named import Edit
-from neardup.evaluation.edits.pixels import Pixels
-from neardup.evaluation.measures.synthetic import edit_image
+from neardup.evaluation.edits.named import Edit, edit_image
 from neardup.evaluation.methods import Method
-from neardup.evaluation.protocols.plan import Pictures
+from neardup.evaluation.protocols.dataset import Pictures
 from neardup.progress import progress
 
 LADDER: dict[str, tuple[float, ...]] = {
@@ -57,7 +55,7 @@ class Cell:
     beyond_training: bool | None
 
 
-def measure(
+def robustness_map(
     pictures: Pictures,
     chosen: Sequence[int],
     method: Method,
@@ -66,9 +64,8 @@ def measure(
     trained_to: Mapping[str, float] | None,
     seed: int,
     batch_size: int,
-    show_progress: bool = False,
 ) -> list[Cell]:
-    """Recall of every family and severity of :data:`LADDER`.
+    """Recall of every family and severity of :data:`LADDER`, with a progress bar on stderr.
 
     Args:
         pictures: where the originals come from.
@@ -79,23 +76,23 @@ def measure(
             not in it was not shown. None: not known.
         seed: of the edits.
         batch_size: pictures encoded at once.
-        show_progress: on stderr.
+
+    Returns:
+        A cell for each family and severity; none if no picture could be read.
     """
     edits = [Edit(family, severity) for family, steps in LADDER.items() for severity in steps]
     distances: list[NDArray[np.float32]] = []
-    total = len(chosen) * len(edits)
-    with progress("robustness", total, show=show_progress) as advance:
+    with progress("robustness", len(chosen) * len(edits), show=True) as advance:
         for index in chosen:
             try:
                 image = pictures.load(index)
             except ImageError:
                 continue
             views = [image, *(edit_image(image, index, edit, seed=seed) for edit in edits)]
-            vectors = _encode(method, views, batch_size)
+            vectors = method.encode_in_batches(views, batch_size)
             distances.append(l2(vectors[1:], vectors[:1]))
             advance(len(edits))
-    table = np.stack(distances) if distances else np.empty((0, len(edits)), dtype=np.float32)
-    if not len(table):
+    if not distances:
         return []
     return [
         Cell(
@@ -105,7 +102,7 @@ def measure(
             median_distance=float(np.median(column)),
             beyond_training=None if trained_to is None else _is_beyond(edit, trained_to),
         )
-        for edit, column in zip(edits, table.T, strict=True)
+        for edit, column in zip(edits, np.stack(distances, axis=1), strict=True)
     ]
 
 
@@ -114,13 +111,7 @@ def _is_beyond(edit: Edit, trained_to: Mapping[str, float]) -> bool:
     limit = trained_to.get(edit.family)
     if limit is None:
         return edit.severity != 1.0 or edit.family not in ("zoom", "aspect")
-    harsher = edit.severity < limit if steps[0] > steps[-1] else edit.severity > limit
-    return bool(harsher)
-
-
-def _encode(method: Method, images: list[Pixels], size: int) -> NDArray[np.float32]:
-    parts = [method.encode(images[i : i + size]) for i in range(0, len(images), size)]
-    return np.concatenate(parts)
+    return edit.severity < limit if steps[0] > steps[-1] else edit.severity > limit
 
 
 def read_training(run: Path) -> dict[str, Any]:
@@ -138,33 +129,37 @@ def read_training(run: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
 
 
+_AUGMENT_KEYS = {
+    "brightness": ("brightness", "colour", 1),
+    "contrast": ("contrast", "colour", 1),
+    "saturation": ("saturation", "colour", 1),
+    "hue": ("hue", "colour", 1),
+    "zoom": ("max_zoom", "zoom", 1),
+    "salt_and_pepper": ("salt_pepper", "salt_pepper", 1),
+    "gaussian_noise": ("gaussian", "gaussian", 255),
+    "jpeg": ("jpeg_quality", "jpeg", 1),
+    "blur": ("blur", "blur", 100),
+    "rotation": ("rotation", "rotation", 1),
+    "aspect": ("aspect", "aspect", 1),
+    "border": ("border", "border", 1),
+}
+"""Family of edits: the training's strength and probability, and what takes the strength to units
+of the family."""
+
+
 def trained_limits(augment: Mapping[str, Any]) -> dict[str, float]:
     """The harshest severity of each family that the training's ``augment`` section shows.
 
     Keys of the result are families of :data:`neardup.evaluation.edits.named.FAMILIES`.
     """
 
-    def limit(strength: str, probability: str) -> float | None:
-        shown = augment.get(probability, 0) > 0
-        return float(augment[strength]) if shown and strength in augment else None
+    def shows(name: str) -> bool:
+        return bool(augment.get(f"{name}_probability", 0) > 0)
 
-    found = {
-        "brightness": limit("brightness", "colour_probability"),
-        "contrast": limit("contrast", "colour_probability"),
-        "saturation": limit("saturation", "colour_probability"),
-        "hue": limit("hue", "colour_probability"),
-        "zoom": limit("max_zoom", "zoom_probability"),
-        "salt_and_pepper": limit("salt_pepper", "salt_pepper_probability"),
-        "gaussian_noise": limit("gaussian", "gaussian_probability"),
-        "jpeg": limit("jpeg_quality", "jpeg_probability"),
-        "blur": limit("blur", "blur_probability"),
-        "rotation": limit("rotation", "rotation_probability"),
-        "aspect": limit("aspect", "aspect_probability"),
-        "border": limit("border", "border_probability"),
+    limits = {
+        family: float(augment[strength]) * factor
+        for family, (strength, name, factor) in _AUGMENT_KEYS.items()
+        if shows(name) and strength in augment
     }
-    factors = {"gaussian_noise": 255.0, "blur": 100.0}  # to the units of the families
-    limits = {k: v * factors.get(k, 1.0) for k, v in found.items() if v is not None}
-    for family, harshest in (("grayscale", 1.0), ("mirror", 1.0), ("caption", 0.25)):
-        if augment.get(f"{family}_probability", 0) > 0:
-            limits[family] = harshest
-    return limits
+    whole = {"grayscale": 1.0, "mirror": 1.0, "caption": 0.25}
+    return limits | {family: harshest for family, harshest in whole.items() if shows(family)}

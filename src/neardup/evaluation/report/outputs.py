@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neardup.errors import ConfigError
-from neardup.evaluation.measures.measure import Judged, Part
+from neardup.evaluation.measures.results import Part, Result
 from neardup.evaluation.report.gallery import Gallery
 from neardup.evaluation.report.page import page
 from neardup.evaluation.report.plots import draw
@@ -34,8 +34,8 @@ def prepare(folder: Path, *, scores: bool) -> None:
 def write(
     folder: Path,
     report: dict[str, Any],
-    main: Judged,
-    others: list[Judged],
+    main: Result,
+    others: list[Result],
     pictures: Gallery,
     *,
     scores: bool,
@@ -50,9 +50,9 @@ def write(
         text = json.dumps(report, indent=2, allow_nan=False, default=str)
         (folder / "report.json").write_text(text + "\n")
         rows = int(report["config"]["sweep_rows"])
-        _write_sweep(folder / "sweep.csv", main.measured.test, rows)
+        _write_sweep(folder / "sweep.csv", main.scores.test, rows)
         if scores:
-            _write_scores(folder / "scores.parquet", main.measured.whole)
+            _write_scores(folder / "scores.parquet", main.scores.whole)
         drawn = draw(report, main, others, folder / "figures")
         (folder / "report.html").write_text(page(report, drawn, pictures))
     except OSError as error:
@@ -61,18 +61,18 @@ def write(
 
 def _write_sweep(path: Path, part: Part, most: int) -> None:
     """One row per threshold of the test half, all of them or ``most``; their counts are exact."""
-    swept = part.sweep
-    rows = _chosen_rows(swept.true_positives, most or len(swept.threshold))
+    curve = part.curve
+    rows = _chosen_rows(curve.true_positives, most or len(curve.threshold))
     columns = {
-        "threshold": swept.threshold,
-        "precision": swept.precision,
-        "recall": swept.recall,
-        "f1": swept.f1,
-        "false_positive_rate": swept.false_positive_rate,
-        "true_positives": swept.true_positives,
-        "false_positives": swept.false_positives,
-        "false_negatives": swept.positives - swept.true_positives,
-        "true_negatives": swept.negatives - swept.false_positives,
+        "threshold": curve.threshold,
+        "precision": curve.precision,
+        "recall": curve.recall,
+        "f1": curve.f1,
+        "false_positive_rate": curve.false_positives / max(curve.negatives, 1),
+        "true_positives": curve.true_positives,
+        "false_positives": curve.false_positives,
+        "false_negatives": curve.positives - curve.true_positives,
+        "true_negatives": curve.negatives - curve.false_positives,
     }
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
@@ -112,7 +112,7 @@ def _write_scores(path: Path, part: Part) -> None:
 
 
 def summary(report: Mapping[str, Any]) -> str:
-    """The verdict, a line an operating point, the warnings, and where the page is."""
+    """The summary sentence, a line an operating point, the warnings, and where the page is."""
     config = report["config"]
     lines = ["", report["verdict"], ""]
     for name, point in report["operating_points"].items():

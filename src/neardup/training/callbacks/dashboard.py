@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
 from neardup.training.callbacks import drawings as pictures
 from neardup.training.callbacks.metrics_csv import MetricsCSV, read_rows
-from neardup.training.verdict import Images, Verdict
+from neardup.training.evaluation import Evaluation, Images
 
 FOLDER = "pictures"
 
@@ -37,17 +37,17 @@ class Dashboard(Callback):
                     rows.append(list(batch[view][start : start + 12].cpu().numpy()))
             self.show(trainer, "first_batch", lambda path: pictures.contact_sheet(rows, path))
 
-    def show_verdict(
-        self, trainer: Trainer, verdicts: Mapping[str, Verdict], test_images: Images
+    def show_evaluations(
+        self, trainer: Trainer, evaluations: Mapping[str, Evaluation], test_images: Images
     ) -> None:
         """Log the test's figures; show its curves, histogram of distances and hardest pairs.
 
         Args:
             trainer: whose loggers are used.
-            verdicts: on the encoder ``before`` and ``after`` training, and others beside them.
-            test_images: what they were judged on.
+            evaluations: on the encoder ``before`` and ``after`` training, and others beside them.
+            test_images: that they are on.
         """
-        trained = verdicts["after"]
+        trained = evaluations["after"]
         for logger in trainer.loggers:
             logger.log_metrics(trained.figures(), step=trainer.global_step - 1)
             if isinstance(logger, MetricsCSV):
@@ -55,7 +55,7 @@ class Dashboard(Callback):
         for name, draw in {
             "learning_curve": lambda path: pictures.learning_curve(read_rows(self.run_dir), path),
             "test_precision_recall": lambda path: pictures.precision_recall_curve(
-                {name: verdict.test for name, verdict in verdicts.items()}, path
+                {name: evaluation.test for name, evaluation in evaluations.items()}, path
             ),
             "test_distances": lambda path: pictures.distance_histogram(trained, path),
         }.items():

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from neardup.evaluation.edits.named import MISSION
-from neardup.evaluation.measures.synthetic import edit_image
-from neardup.training.verdict import EDIT_SEED, Images, Measured, Verdict
+from neardup.evaluation.edits.named import MISSION, edit_image
+from neardup.evaluation.measures.results import Part
+from neardup.training.evaluation import EDIT_SEED, Evaluation, Images
 
 
 def contact_sheet(
@@ -31,14 +31,18 @@ def contact_sheet(
     sheet.save(path)
 
 
-def distance_histogram(verdict: Verdict, path: Path) -> None:
+def distance_histogram(evaluation: Evaluation, path: Path) -> None:
     """Distances of the test's duplicate and other pairs, with the threshold of validation."""
-    distance, is_positive = verdict.test.scores.pairs()
-    bins = np.linspace(0.0, max(float(distance.max()), 1e-6), 80).tolist()
+    scores, threshold = evaluation.test.scores, evaluation.val.threshold
+    steps = np.arange(len(scores.histogram)) * scores.scale.step
+    farthest = max(scores.positive_distance.max(), steps[scores.histogram > 0].max(initial=0))
+    bins = np.linspace(0.0, max(float(farthest), 1e-6), 80).tolist()
     figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
-    for chosen, label in ((is_positive, "duplicates"), (~is_positive, "other pairs")):
-        axes.hist(distance[chosen], bins=bins, density=True, alpha=0.6, label=label)
-    threshold = verdict.val.points[verdict.val.default_at].threshold
+    for label, distance, weights in (
+        ("duplicates", scores.positive_distance, None),
+        ("other pairs", steps, scores.histogram),
+    ):
+        axes.hist(distance, bins, weights=weights, density=True, alpha=0.6, label=label)
     if threshold is not None:
         axes.axvline(threshold, color="black", lw=1, ls="--", label=f"threshold {threshold:.3f}")
     axes.set(xlabel="L2 distance", ylabel="density", title="test images")
@@ -46,12 +50,12 @@ def distance_histogram(verdict: Verdict, path: Path) -> None:
     _save(figure, path)
 
 
-def precision_recall_curve(curves: dict[str, Measured], path: Path) -> None:
+def precision_recall_curve(curves: dict[str, Part], path: Path) -> None:
     """One precision/recall curve for each name."""
     figure, axes = plt.subplots(figsize=(5, 4.5), layout="constrained")
-    for name, measured in curves.items():
-        label = f"{name}, AP {measured.average_precision:.3f}"
-        axes.step(measured.sweep.recall, measured.sweep.precision, where="post", label=label)
+    for name, part in curves.items():
+        label = f"{name}, AP {part.average_precision:.3f}"
+        axes.step(part.curve.recall, part.curve.precision, where="post", label=label)
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01))
     axes.set_title("all edits pooled, test images")
     axes.legend(loc="lower left")
@@ -74,29 +78,27 @@ def learning_curve(rows: list[dict[str, str]], path: Path) -> None:
     _save(figure, path)
 
 
-def hardest_pairs(verdict: Verdict, images: Images, count: int = 8) -> list[dict[str, Any]]:
+def hardest_pairs(evaluation: Evaluation, images: Images, count: int = 8) -> list[dict[str, Any]]:
     """The farthest duplicates and the closest other pairs of the test.
 
     Returns:
         Rows with ``kind`` ("missed" or "false alarm"), ``edit``, ``distance``, and the pictures
         ``query`` and ``reference``, (H, W, 3) uint8.
     """
-    scores = verdict.test.scores
-    distance, is_positive = scores.pairs()
-    rows: list[dict[str, Any]] = []
-    for kind, signed in (
-        ("missed", np.where(is_positive, -distance, np.inf)),
-        ("false alarm", np.where(is_positive, np.inf, distance)),
+    scores, rows = evaluation.test.scores, list[dict[str, Any]]()
+    farthest = np.argsort(-scores.positive_distance, kind="stable")[:count]
+    for kind, pairs, distances in (
+        ("missed", scores.positive[farthest], scores.positive_distance[farthest]),
+        ("false alarm", scores.near[:count], scores.near_distance[:count]),
     ):
-        for place in np.argsort(signed, kind="stable")[:count]:
-            query, reference = divmod(int(place), scores.distance.shape[1])
-            source = int(scores.query_source[query])
-            edit = MISSION[scores.query_family[query]]
+        for (query, reference), distance in zip(pairs.tolist(), distances.tolist(), strict=True):
+            source, place = divmod(query, len(MISSION))
+            edit = MISSION[place]
             rows.append(
                 {
                     "kind": kind,
                     "edit": edit.name,
-                    "distance": float(distance[place]),
+                    "distance": distance,
                     "query": edit_image(images[source], source, edit, seed=EDIT_SEED),
                     "reference": images[reference],
                 }
