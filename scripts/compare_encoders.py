@@ -8,31 +8,36 @@ Of --queries photos every edit is made; all --images photos are references. Reca
 applied to the other, whose precision is shown: one threshold for the mission's and the strong
 edits, another for the hard ones. "at its own" is the test half at the default threshold of the
 bundle. Encoders of other projects are ONNX files: the side of the square they see and, if it is not
-nhwc-uint8, their layout (see ``neardup.evaluation.methods.LAYOUTS``); what they give is scaled to
+nhwc-uint8, their layout (a key of LAYOUTS); what they give is scaled to
 unit length. "images/s" is from decoded photos of at most 256 pixels to vectors; all methods take
 turns in each round, and the median counts. --edits adds a table of the recall of every edit.
 """
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from neardup.bundle import Bundle
 from neardup.config import exit_on_error
+from neardup.embedder import available_cores
 from neardup.errors import ConfigError
 from neardup.evaluation.config import HASHES
 from neardup.evaluation.edits.named import HARD, MISSION, STRONG, Edit
+from neardup.evaluation.edits.pixels import Pixels
 from neardup.evaluation.measures.metrics import at_threshold, best_recall
 from neardup.evaluation.measures.results import family_rows, score_method
-from neardup.evaluation.methods import LAYOUTS, Method, encoder, foreign_encoder, perceptual_hash
+from neardup.evaluation.methods import Method, encoder, perceptual_hash
 from neardup.evaluation.protocols.dataset import Encoded, Files, encode
 from neardup.evaluation.protocols.pairs import folder_pictures, pairs_dataset
 from neardup.evaluation.protocols.task import Task, split_sources
+from neardup.images.network_input import to_batch
 
 SIDE, BATCH, SEED = 256, 32, 0
 TIMED_IMAGES, TIMED_ROUNDS = 64, 5
@@ -41,6 +46,19 @@ COLUMNS = (
     "method", "pixels", "MB", "images/s", "mission", "zoom 1.5x", "strong", "zoom 2.5x",
     "precision", "hard", "precision", "at its own: mission", "zoom 1.5x", "precision",
 )  # fmt: skip
+
+
+MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+LAYOUTS: dict[str, Callable[[NDArray[np.uint8]], NDArray[Any]]] = {
+    "nhwc-uint8": lambda batch: batch,
+    "nchw-uint8": lambda batch: np.ascontiguousarray(batch.transpose(0, 3, 1, 2)),
+    "nchw-float": lambda batch: batch.transpose(0, 3, 1, 2).astype(np.float32) / 255,
+    "nchw-imagenet": lambda batch: (
+        ((batch / 255 - MEAN) / STD).transpose(0, 3, 1, 2).astype(np.float32)
+    ),
+}
+"""What a network of another project is given for (B, S, S, 3) uint8 RGB: bytes, values from 0 to 1,
+or those less ImageNet's mean over its deviation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +104,43 @@ def contestants(options: argparse.Namespace) -> list[Contestant]:
         megabytes = f"{path.stat().st_size / 1e6:.1f}"
         found.append(Contestant(method=method, pixels=str(size), megabytes=megabytes))
     return [*found, *(Contestant(method=perceptual_hash(name)) for name in options.hashes)]
+
+
+def foreign_encoder(
+    name: str, path: Path, size: int, *, layout: str, threads: int | None = None
+) -> Method:
+    """An ONNX network of another project, its first output scaled to unit length, by L2 distance.
+
+    Args:
+        name: in tables.
+        path: the network; one input, a batch of any length.
+        size: side of the square it sees, pixels; pictures are squashed to it as for our own.
+        layout: a key of :data:`LAYOUTS`.
+        threads: cores; None: all.
+
+    Raises:
+        ConfigError: the file is no such network.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or available_cores()
+    options.log_severity_level = 3  # errors only
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        (given,) = session.get_inputs()
+    except Exception as error:  # onnxruntime has no public base class for its exceptions
+        raise ConfigError(
+            f"{path}: not a network with one input that can be run: {error}"
+        ) from error
+
+    def encode(images: Sequence[Pixels]) -> NDArray[np.float32]:
+        batch = LAYOUTS[layout](to_batch(images, size))
+        vectors = np.asarray(session.run(None, {given.name: batch})[0], dtype=np.float32)
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
+
+    return Method(name=name, encode=encode)
 
 
 def onnx_file(text: str) -> tuple[Path, int, str]:

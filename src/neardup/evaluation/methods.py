@@ -3,17 +3,14 @@
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
 from neardup.bundle import Bundle
 from neardup.distance import l2_matrix
-from neardup.embedder import Embedder, available_cores
+from neardup.embedder import Embedder
 from neardup.errors import ConfigError
 from neardup.evaluation.config import HASHES
 from neardup.evaluation.edits.pixels import Pixels
@@ -22,9 +19,6 @@ from neardup.images.network_input import to_batch
 
 Encode = Callable[[Sequence[Pixels]], NDArray[np.float32]]
 """N images (H, W, 3) uint8 RGB of any sizes -> (N, D) float32."""
-
-_MEAN = np.array([0.485, 0.456, 0.406])
-_STD = np.array([0.229, 0.224, 0.225])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,55 +51,6 @@ def encoder(name: str, bundle: Bundle, *, threads: int | None = None) -> Method:
 
     def encode(images: Sequence[Pixels]) -> NDArray[np.float32]:
         return embed(to_batch(images, bundle.image_size))
-
-    return Method(name=name, encode=encode)
-
-
-LAYOUTS: dict[str, Callable[[NDArray[np.uint8]], NDArray[Any]]] = {
-    "nhwc-uint8": lambda batch: batch,
-    "nchw-uint8": lambda batch: np.ascontiguousarray(batch.transpose(0, 3, 1, 2)),
-    "nchw-float": lambda batch: batch.transpose(0, 3, 1, 2).astype(np.float32) / 255,
-    "nchw-imagenet": lambda batch: (
-        ((batch / 255 - _MEAN) / _STD).transpose(0, 3, 1, 2).astype(np.float32)
-    ),
-}
-"""What a network of another project is given for (B, S, S, 3) uint8 RGB: bytes, values from 0 to 1,
-or those less ImageNet's mean over its deviation."""
-
-
-def foreign_encoder(
-    name: str, path: Path, size: int, *, layout: str, threads: int | None = None
-) -> Method:
-    """An ONNX network of another project, its first output scaled to unit length, by L2 distance.
-
-    Args:
-        name: in tables.
-        path: the network; one input, a batch of any length.
-        size: side of the square it sees, pixels; pictures are squashed to it as for our own.
-        layout: a key of :data:`LAYOUTS`.
-        threads: cores; None: all.
-
-    Raises:
-        ConfigError: the file is no such network.
-    """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or available_cores()
-    options.log_severity_level = 3  # errors only
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-        (given,) = session.get_inputs()
-    except Exception as error:  # onnxruntime has no public base class for its exceptions
-        raise ConfigError(
-            f"{path}: not a network with one input that can be run: {error}"
-        ) from error
-
-    def encode(images: Sequence[Pixels]) -> NDArray[np.float32]:
-        batch = LAYOUTS[layout](to_batch(images, size))
-        vectors = np.asarray(session.run(None, {given.name: batch})[0], dtype=np.float32)
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
 
     return Method(name=name, encode=encode)
 

@@ -25,23 +25,15 @@ from neardup.evaluation.report.outputs import prepare, summary, write
 
 
 class Training(Protocol):
-    """What an evaluation may need of training, which evaluation does not import."""
+    """What an evaluation may need of training, which it does not import.
 
-    def bundle_of_checkpoint(self, checkpoint: Path, folder: Path) -> Bundle:
-        """Make a bundle in ``folder``."""
-        ...
+    ``neardup.training.for_evaluation`` has it, and says what each function does.
+    """
 
-    def procedural_test_split(self, run: Path, *, most: int) -> Pictures | None:
-        """The run's test pictures, if they are drawn."""
-        ...
-
-    def untrained(self, bundle: Bundle, folder: Path, *, seed: int) -> Bundle:
-        """Make a bundle in ``folder`` of the same network with random weights."""
-        ...
-
-    def log_to_wandb(self, report: dict[str, Any], folder: Path) -> None:
-        """Send the report."""
-        ...
+    def bundle_of_checkpoint(self, checkpoint: Path, folder: Path) -> Bundle: ...
+    def procedural_test_split(self, run: Path, *, most: int) -> Pictures | None: ...
+    def untrained(self, bundle: Bundle, folder: Path, *, seed: int) -> Bundle: ...
+    def log_to_wandb(self, report: dict[str, Any], folder: Path) -> None: ...
 
 
 def run(config: EvalConfig, training: Callable[[], Training]) -> None:
@@ -56,11 +48,19 @@ def run(config: EvalConfig, training: Callable[[], Training]) -> None:
     """
     with TemporaryDirectory() as scratch:
         bundle, run_folder = _open_bundle(config, training, Path(scratch))
-        if isinstance(config.data, RunDataConfig):
-            run_folder = Path(config.data.run or run_folder)
-            config.data.run = str(run_folder)
+        data, drawn = config.data, None
+        if isinstance(data, RunDataConfig):
+            run_folder = Path(data.run or run_folder)
+            data.run = str(run_folder)
         trained = read_training(run_folder)
-        dataset = make_dataset(config, _drawn_pictures(config, training, run_folder, trained))
+        is_drawn = trained.get("data", {}).get("name") == "procedural"
+        if (
+            isinstance(data, RunDataConfig)
+            and is_drawn
+            and not (run_folder / SPLITS_FILE).is_file()
+        ):
+            drawn = training().procedural_test_split(run_folder, most=data.max_images)
+        dataset = make_dataset(config, drawn)
         methods = [encoder("neardup", bundle, threads=config.threads or None)]
         for name in config.baselines:
             if name == "untrained":
@@ -89,17 +89,6 @@ def _open_bundle(
         raise ConfigError(f"ckpt: {checkpoint} is not a file")
     bundle = training().bundle_of_checkpoint(checkpoint, scratch / "bundle")
     return bundle, checkpoint.resolve().parent.parent
-
-
-def _drawn_pictures(
-    config: EvalConfig, training: Callable[[], Training], run: Path, trained: Mapping[str, Any]
-) -> Pictures | None:
-    """The run's test split, where that is asked for and was drawn instead of read from files."""
-    if not isinstance(config.data, RunDataConfig) or (run / SPLITS_FILE).is_file():
-        return None
-    if trained.get("data", {}).get("name") != "procedural":
-        return None
-    return training().procedural_test_split(run, most=config.data.max_images)
 
 
 def evaluate(
@@ -145,20 +134,14 @@ def evaluate(
         main = replace(main, points=main.points | {name: point}, chosen=name)
     main, collection = extrapolate(config, main)
     report = figures(config, encoded, main, others, collection)
-    report["bundle"] = {
-        "directory": str(bundle.directory),
-        "backbone": bundle.backbone,
-        "image_size": bundle.image_size,
-        "embedding_size": bundle.embedding_size,
-        "files": dict(bundle.files),
-        "provenance": dict(bundle.provenance),
-    }
+    about = ("backbone", "image_size", "embedding_size", "files", "provenance")
+    report["bundle"] = {"directory": str(bundle.directory)}
+    report["bundle"] |= {name: getattr(bundle, name) for name in about}
     report["config"] = asdict(config)
     report["robustness"] = _robustness(config, encoded, main, trained_to)
     if config.write_thresholds:
         report["stored"] = _store_thresholds(bundle, main.points, dataset.description)
-    pictures = gallery(encoded, main, config.gallery)
-    write(Path(config.out), report, main, others, pictures, scores=config.scores)
+    write(report, main, others, gallery(encoded, main, config.gallery))
     return report
 
 

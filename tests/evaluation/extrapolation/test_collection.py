@@ -11,7 +11,6 @@ from neardup.evaluation.extrapolation.collection import (
     false_pair_rates,
     point_name,
 )
-from neardup.evaluation.measures.hard_negatives import false_alarm_rows
 from neardup.evaluation.measures.scoring import score
 
 
@@ -70,17 +69,3 @@ def test_a_part_too_small_is_refused():
     task, queries, references = copies(12, 1, noise=0.05, seed=0)
     scores = score(task, queries, references, l2_matrix)
     assert "a fit needs" in check_predictions(task, scores, share=0.4, draws=20, seed=0)
-
-
-def test_hard_negatives_are_counted_by_kind(sample):
-    task, scores = sample
-    threshold = 0.5
-    found = {row.kind: row for row in false_alarm_rows(task, scores, threshold)}
-    distance = scores.near_distance
-    assert found["all"].false_alarms == np.count_nonzero(distance <= threshold)
-    same = task.query_class[scores.near[:, 0]] == task.reference_class[scores.near[:, 1]]
-    assert found["same class"].pairs == np.count_nonzero(same)
-    assert found["same class"].false_alarms == np.count_nonzero(same & (distance <= threshold))
-    assert found["nearest of each query"].pairs == 800
-    nearest = np.count_nonzero(scores.nearest_distance <= threshold)
-    assert found["nearest of each query"].false_alarms == nearest

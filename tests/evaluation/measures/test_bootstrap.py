@@ -16,7 +16,7 @@ THRESHOLD = 0.9
 
 def prepared(task, queries, references):
     scores = score(task, queries, references, l2_matrix)
-    return scores, Resampler.of(task), Redrawn(task, scores, {"mine": THRESHOLD}, PRECISIONS)
+    return scores, Resampler(task), Redrawn(task, scores, {"mine": THRESHOLD}, PRECISIONS)
 
 
 def test_drawing_every_source_once_gives_the_figures_themselves():
@@ -27,7 +27,7 @@ def test_drawing_every_source_once_gives_the_figures_themselves():
     point = at_threshold(scores, THRESHOLD)
     assert figures["precision at mine"] == pytest.approx(point.precision)
     assert figures["recall at mine"] == pytest.approx(point.recall)
-    assert resampler.of_all_negatives(np.ones(20), task) == scores.negatives
+    assert resampler.of_all_negatives(np.ones(20)) == scores.negatives
     micro_average_precision, recall_at_p90 = isc2021(scores)
     assert figures["micro_average_precision_isc2021"] == pytest.approx(micro_average_precision)
     assert figures["recall_at_p90_isc2021"] == pytest.approx(recall_at_p90)
@@ -64,7 +64,7 @@ def test_a_draw_is_the_figure_of_the_pairs_repeated(same_set):
     for target in PRECISIONS:
         expected = recall[precision >= target].max()
         assert figures[f"recall_at_precision={target:g}"] == pytest.approx(expected)
-    assert resampler.of_all_negatives(drawn, task) == np.count_nonzero(~is_positive)
+    assert resampler.of_all_negatives(drawn) == np.count_nonzero(~is_positive)
 
 
 def test_the_intervals_hold_the_truth_about_as_often_as_they_say():

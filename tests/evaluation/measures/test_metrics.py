@@ -14,6 +14,7 @@ from neardup.evaluation.measures.metrics import (
     average_precision,
     best_f1,
     best_recall,
+    false_alarm_rows,
     isc2021,
     precision_recall_curve,
     query_average_precision,
@@ -177,3 +178,18 @@ def test_mean_average_precision_and_rank_1(same_set):
     assert dict(zip(found.tolist(), values.tolist(), strict=True)) == pytest.approx(average)
     found, hit = query_rank_1(scores)
     assert dict(zip(found.tolist(), hit.tolist(), strict=True)) == first
+
+
+def test_hard_negatives_are_counted_by_kind():
+    task, queries, references = copies(400, 2, noise=0.05, seed=0, size=12)
+    scores = score(task, queries, references, l2_matrix)
+    threshold = 0.5
+    found = {row.kind: row for row in false_alarm_rows(task, scores, threshold)}
+    distance = scores.near_distance
+    assert found["all"].false_alarms == np.count_nonzero(distance <= threshold)
+    same = task.query_class[scores.near[:, 0]] == task.reference_class[scores.near[:, 1]]
+    assert found["same class"].pairs == np.count_nonzero(same)
+    assert found["same class"].false_alarms == np.count_nonzero(same & (distance <= threshold))
+    assert found["nearest of each query"].pairs == 800
+    nearest = np.count_nonzero(scores.nearest_distance <= threshold)
+    assert found["nearest of each query"].false_alarms == nearest

@@ -1,5 +1,6 @@
 """How many false pairs to expect when a whole collection is searched."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -110,14 +111,14 @@ def false_pair_rates(task: Task, scores: PairScores, *, draws: int, seed: int) -
     fit = fit_tail(scores.near_distance, scores.negatives, seed=seed)
     if isinstance(fit, str):
         return FalsePairRates(scores=scores, fit=fit, redrawn=[])
-    resampler = Resampler.of(task)
+    resampler = Resampler(task)
     pairs = scores.near[: fit.count]
     depth = fit.level - scores.near_distance[: fit.count].astype(np.float64)
     redrawn = []
     for drawn in resampler.draws(max(draws, 50), seed=seed):
         weight = resampler.of_pairs(drawn, pairs)
         if np.count_nonzero(weight) >= 10:
-            share = float(weight.sum()) / resampler.of_all_negatives(drawn, task)
+            share = float(weight.sum()) / resampler.of_all_negatives(drawn)
             shape, scale = fit_depths(depth, weight)
             redrawn.append(replace(fit, share_below=share, shape=shape, scale=scale))
     return FalsePairRates(scores=scores, fit=fit, redrawn=redrawn)
@@ -128,14 +129,13 @@ def expected_false_pairs(images: float, rate: float) -> float:
     return images * (images - 1) / 2 * rate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PredictionRow:
     """False pairs of the whole at a threshold: predicted from a part, and counted.
 
     Attributes:
         threshold: distance.
-        predicted: false pairs to expect.
-        low, high: the 95 % interval of that.
+        predicted, low, high: false pairs to expect, and the 95 % interval of that.
         counted: false pairs there are.
     """
 
@@ -174,15 +174,8 @@ def check_predictions(
         threshold = float(near[0])
         if predicted := rates.rate(threshold):
             estimate, low, high = (scores.negatives * value for value in predicted)
-            rows.append(
-                PredictionRow(
-                    threshold=threshold,
-                    predicted=estimate,
-                    low=low,
-                    high=high,
-                    counted=false_positives(scores, threshold),
-                )
-            )
+            counted = false_positives(scores, threshold)
+            rows.append(PredictionRow(threshold, estimate, low, high, counted))
     return rows
 
 
@@ -234,10 +227,11 @@ def extrapolate(config: EvalConfig, result: Result) -> tuple[Result, dict[str, A
         threshold = result.points[at].threshold
         known = None if threshold is None else rates.rate(threshold)
         if known is not None:
-            section["curves"][at] = [
-                [n, *(expected_false_pairs(n, rate) for rate in known)]
-                for n in np.logspace(3, 8, 26).tolist()
-            ]
-            expected = [expected_false_pairs(size, rate) for rate in known]
-            section.setdefault("expected", {})[at] = expected
+            section.setdefault("expected", {})[at] = _expected(size, known)
+            sizes = np.logspace(3, 8, 26).tolist()
+            section["curves"][at] = [[n, *_expected(n, known)] for n in sizes]
     return result, section
+
+
+def _expected(images: float, rates: Sequence[float]) -> list[float]:
+    return [expected_false_pairs(images, rate) for rate in rates]

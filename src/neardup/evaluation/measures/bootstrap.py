@@ -6,7 +6,6 @@ Owen 2007): the product of both counts, or the count itself for a pair within on
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,27 +23,13 @@ TAILS = (0.025, 0.975)
 """The quantiles between which 95 % of the draws lie."""
 
 
-@dataclass(frozen=True, slots=True)
 class Resampler:
-    """Draws of the S sources of a task and what they make a pair count.
+    """Draws of the S sources of a task and what they make a pair count."""
 
-    Attributes:
-        query, reference: (Q,) and (R,) int64 position of the picture's source in the draw.
-        sources: S.
-    """
-
-    query: Ids
-    reference: Ids
-    sources: int
-
-    @classmethod
-    def of(cls, task: Task) -> "Resampler":
-        known = task.sources
-        return cls(
-            np.searchsorted(known, task.query_source),
-            np.searchsorted(known, task.reference_source),
-            len(known),
-        )
+    def __init__(self, task: Task) -> None:
+        self.task, self.sources = task, len(task.sources)
+        self.query = np.searchsorted(task.sources, task.query_source)
+        self.reference = np.searchsorted(task.sources, task.reference_source)
 
     def draws(self, count: int, *, seed: int) -> Iterator[Floats]:
         """``count`` times how often each source was drawn, (S,) float64."""
@@ -58,16 +43,16 @@ class Resampler:
         a, b = self.query[pairs[:, 0]], self.reference[pairs[:, 1]]
         return np.where(a == b, drawn[a], drawn[a] * drawn[b])
 
-    def of_all_negatives(self, drawn: Floats, task: Task) -> float:
+    def of_all_negatives(self, drawn: Floats) -> float:
         """The total of the weights of all negative pairs, without listing them."""
         in_query = np.bincount(self.query, minlength=self.sources)
         in_reference = np.bincount(self.reference, minlength=self.sources)
         within = float(np.sum(drawn * in_query * in_reference))
         across = float((drawn @ in_query) * (drawn @ in_reference))
         across -= float(np.sum(drawn**2 * in_query * in_reference))
-        listed = self.of_pairs(drawn, np.concatenate([task.positive, task.ignored]))
-        total = within + across - float(listed.sum())
-        if task.same_set:  # each pair once, and no picture with itself
+        listed = np.concatenate([self.task.positive, self.task.ignored])
+        total = within + across - float(self.of_pairs(drawn, listed).sum())
+        if self.task.same_set:  # each pair once, and no picture with itself
             return (total - float(np.sum(drawn * in_query))) / 2
         return total
 
@@ -148,7 +133,7 @@ class Redrawn:
         thresholds: Mapping[str, float | None] | None = None,
         precisions: tuple[float, ...] = (),
     ) -> None:
-        self.task, self.resampler, self.precisions = task, Resampler.of(task), precisions
+        self.resampler, self.precisions = Resampler(task), precisions
         order = np.argsort(scores.positive_distance, kind="stable")
         self.positive, distance = scores.positive[order], scores.positive_distance[order]
         self.last_equal = np.searchsorted(distance, distance, side="right") - 1
@@ -183,7 +168,7 @@ class Redrawn:
         """
         found = np.cumsum(self.resampler.of_pairs(drawn, self.positive))
         false = np.concatenate([[0.0], np.cumsum(self.resampler.of_pairs(drawn, self.near))])
-        average = self.resampler.of_all_negatives(drawn, self.task) / self.negatives
+        average = self.resampler.of_all_negatives(drawn) / self.negatives
         false_at = np.where(self.beyond > 0, self.beyond * average, false[self.closer])
         return found, false, found[self.last_equal], false_at
 

@@ -1,4 +1,4 @@
-"""Precision, recall and ranks from the distances of a task, and the thresholds that they choose.
+"""Precision, recall, ranks and false alarms of a task, and the thresholds that they choose.
 
 A pair is called duplicate when ``distance <= threshold``, so pairs at equal distances are called
 together and a threshold never falls between them.
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neardup.bundle import OperatingPoint
 from neardup.evaluation.measures.scoring import PairScores
-from neardup.evaluation.protocols.task import Ids
+from neardup.evaluation.protocols.task import Ids, PairList, Task
 
 Floats = NDArray[np.float64]
 
@@ -99,12 +99,9 @@ def best_recall(curve: Curve, target: float) -> OperatingPoint:
 
 
 def _point(curve: Curve, row: int) -> OperatingPoint:
-    return OperatingPoint(
-        threshold=float(curve.threshold[row]),
-        precision=float(curve.precision[row]),
-        recall=float(curve.recall[row]),
-        measured_on="",
-    )
+    columns = {"threshold": curve.threshold, "precision": curve.precision, "recall": curve.recall}
+    values = {name: float(column[row]) for name, column in columns.items()}
+    return OperatingPoint(**values, measured_on="")
 
 
 def at_threshold(scores: PairScores, threshold: float | None) -> OperatingPoint:
@@ -130,6 +127,54 @@ def false_positives(scores: PairScores, threshold: float | None) -> int:
     if threshold <= scores.complete_to:
         return int(np.searchsorted(scores.near_distance, np.float32(threshold), side="right"))
     return int(scores.histogram[: int(threshold / scores.scale.step) + 1].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class NegativesRow:
+    """False alarms at a threshold among one kind of negatives.
+
+    Attributes:
+        kind: which pairs.
+        pairs: how many of them.
+        false_alarms: how many lie at or below the threshold.
+        rate: their share, in [0, 1].
+    """
+
+    kind: str
+    pairs: int
+    false_alarms: int
+    rate: float
+
+
+def false_alarm_rows(task: Task, scores: PairScores, threshold: float) -> list[NegativesRow]:
+    """All negatives, those of one class or burst where known, and each query's nearest."""
+    counts = [("all", scores.negatives, false_positives(scores, threshold))]
+    same_class = _same_class_pairs(task)
+    if same_class and threshold <= scores.complete_to:
+        alarms = _same_class(task, scores.near[scores.near_distance <= np.float32(threshold)])
+        counts.append(("same class", same_class, int(alarms.sum())))
+    nearest = scores.nearest_distance[np.isfinite(scores.nearest_distance)]
+    alarms = nearest <= np.float32(threshold)
+    counts.append(("nearest of each query", len(nearest), int(alarms.sum())))
+    return [NegativesRow(kind, pairs, n, n / pairs if pairs else 0.0) for kind, pairs, n in counts]
+
+
+def _same_class(task: Task, pairs: PairList) -> NDArray[np.bool_]:
+    """(P,) bool: both pictures have the same known class."""
+    a, b = task.query_class[pairs[:, 0]], task.reference_class[pairs[:, 1]]
+    return np.asarray((a == b) & (a >= 0))
+
+
+def _same_class_pairs(task: Task) -> int:
+    """How many negative pairs have one class; 0 where classes say nothing."""
+    known = task.query_class[task.query_class >= 0]
+    if len(np.unique(known)) < 2:
+        return 0
+    size = int(max(task.query_class.max(), task.reference_class.max())) + 1
+    in_references = task.reference_class[task.reference_class >= 0]
+    pairs = int(np.bincount(known, minlength=size) @ np.bincount(in_references, minlength=size))
+    pairs -= int(_same_class(task, np.concatenate([task.positive, task.ignored])).sum())
+    return (pairs - len(known)) // 2 if task.same_set else pairs
 
 
 def false_positives_at_positives(scores: PairScores) -> tuple[NDArray[np.float32], Ids]:

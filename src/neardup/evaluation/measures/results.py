@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neardup.bundle import OperatingPoint
 from neardup.evaluation.measures import metrics
-from neardup.evaluation.measures.metrics import Curve
+from neardup.evaluation.measures.metrics import Curve, at_threshold
 from neardup.evaluation.measures.scoring import PairScores, score
 from neardup.evaluation.methods import Method
 from neardup.evaluation.protocols.task import Ids, Task
@@ -20,7 +20,7 @@ PRECISIONS = (0.9, 0.99, 0.999)
 Points = dict[str, OperatingPoint]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Part:
     """A task, its scores, and where its pictures stand in the whole.
 
@@ -45,7 +45,7 @@ class Part:
         return metrics.average_precision(self.scores)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class MethodScores:
     """One method's distances on a task.
 
@@ -89,26 +89,13 @@ def score_method(
     """
 
     def part(task: Task, rows: Ids, columns: Ids) -> Part:
-        scores = score(
-            task,
-            queries[rows],
-            references[columns],
-            method.distances,
-            method.scale,
-            show_progress=show_progress,
-        )
-        return Part(task=task, scores=scores, queries=rows, references=columns)
+        encoded = queries[rows], references[columns]
+        how = method.distances, method.scale
+        return Part(task, score(task, *encoded, *how, show_progress=show_progress), rows, columns)
 
     whole = part(task, np.arange(len(queries)), np.arange(len(references)))
     choice, test = (part(*task.of_sources(h)) for h in halves) if halves else (whole, whole)
-    return MethodScores(
-        method=method,
-        queries=queries,
-        references=references,
-        whole=whole,
-        choice=choice,
-        test=test,
-    )
+    return MethodScores(method, queries, references, whole, choice, test)
 
 
 def operating_points(scores: MethodScores, precisions: tuple[float, ...]) -> Points:
@@ -117,10 +104,10 @@ def operating_points(scores: MethodScores, precisions: tuple[float, ...]) -> Poi
     chosen = {"f1": metrics.best_f1(curve)}
     chosen |= {f"precision={p:g}": metrics.best_recall(curve, p) for p in sorted(set(precisions))}
     test = scores.test.scores
-    return {name: metrics.at_threshold(test, point.threshold) for name, point in chosen.items()}
+    return {name: at_threshold(test, point.threshold) for name, point in chosen.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class FamilyRow:
     """What is found of one kind of copies at a threshold; shares in [0, 1].
 
@@ -143,15 +130,10 @@ class FamilyRow:
 
 def family_row(name: str, scores: PairScores, threshold: float | None) -> FamilyRow:
     """The row of all pairs in ``scores``."""
-    point = metrics.at_threshold(scores, threshold)
-    return FamilyRow(
-        family=name,
-        queries=len(scores.nearest_distance),
-        average_precision=metrics.average_precision(scores),
-        rank_1=float(np.mean(metrics.query_rank_1(scores)[1])),
-        recall=point.recall,
-        precision=point.precision,
-    )
+    rank_1 = float(np.mean(metrics.query_rank_1(scores)[1]))
+    average_precision, point = metrics.average_precision(scores), at_threshold(scores, threshold)
+    queries = len(scores.nearest_distance)
+    return FamilyRow(name, queries, average_precision, rank_1, point.recall, point.precision)
 
 
 def family_rows(scores: MethodScores, threshold: float | None) -> list[FamilyRow]:
@@ -166,7 +148,7 @@ def family_rows(scores: MethodScores, threshold: float | None) -> list[FamilyRow
     return rows
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Result:
     """One method with its thresholds.
 
@@ -181,14 +163,14 @@ class Result:
     chosen: str
 
     @property
-    def threshold(self) -> float | None:
-        """The chosen point's."""
-        return self.points[self.chosen].threshold
-
-    @property
     def point(self) -> OperatingPoint:
         """The chosen one."""
         return self.points[self.chosen]
+
+    @property
+    def threshold(self) -> float | None:
+        """The chosen point's."""
+        return self.point.threshold
 
     @cached_property
     def families(self) -> list[FamilyRow]:
@@ -203,7 +185,7 @@ def choose(scores: MethodScores, precisions: tuple[float, ...], wanted: float) -
     points = operating_points(scores, (*precisions, wanted))
     name = f"precision={wanted:g}"
     chosen = name if points[name].threshold is not None else "f1"
-    return Result(scores=scores, points=points, chosen=chosen)
+    return Result(scores, points, chosen)
 
 
 def headline(part: Part) -> dict[str, float | None]:

@@ -37,7 +37,7 @@ LADDER: dict[str, tuple[float, ...]] = {
 """Severities of each family, mild to harsh, in the family's unit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One kind of change at one strength.
 
@@ -94,16 +94,12 @@ def robustness_map(
             advance(len(edits))
     if not distances:
         return []
-    return [
-        Cell(
-            family=edit.family,
-            severity=edit.severity,
-            recall=float(np.mean(column <= np.float32(threshold))),
-            median_distance=float(np.median(column)),
-            beyond_training=None if trained_to is None else _is_beyond(edit, trained_to),
-        )
-        for edit, column in zip(edits, np.stack(distances, axis=1), strict=True)
-    ]
+    cells = []
+    for edit, column in zip(edits, np.stack(distances, axis=1), strict=True):
+        recall = float(np.mean(column <= np.float32(threshold)))
+        beyond = None if trained_to is None else _is_beyond(edit, trained_to)
+        cells.append(Cell(edit.family, edit.severity, recall, float(np.median(column)), beyond))
+    return cells
 
 
 def _is_beyond(edit: Edit, trained_to: Mapping[str, float]) -> bool:

@@ -35,25 +35,22 @@ def make_dataset(config: EvalConfig, run_pictures: Pictures | None = None) -> Da
             pictures, where = _pictures(config, run_pictures)
             return pairs_dataset(pictures, EDIT_SETS[edits], where=where, seed=config.seed)
         case GroupsConfig(root=root, groups=groups):
-            _require("protocol.root", root)
-            folder = Path(root).expanduser()
-            labels = Path(groups).expanduser()
+            folder, labels = _path("protocol.root", root), Path(groups).expanduser()
             return groups_dataset(folder, labels if labels.is_file() else folder / labels)
         case RetrievalConfig(queries=queries, references=references, ground_truth=truth):
-            keys = ("queries", "references", "ground_truth")
-            for key, value in zip(keys, (queries, references, truth), strict=True):
-                _require(f"protocol.{key}", value)
-            paths = (Path(value).expanduser() for value in (queries, references, truth))
-            return retrieval_dataset(*paths)
-        case _:
-            raise TypeError(f"no dataset for {type(config.protocol).__name__}")
+            return retrieval_dataset(
+                _path("protocol.queries", queries),
+                _path("protocol.references", references),
+                _path("protocol.ground_truth", truth),
+            )
+    raise TypeError(f"no dataset for {type(config.protocol).__name__}")
 
 
 def _pictures(config: EvalConfig, run_pictures: Pictures | None) -> tuple[Pictures, str]:
+    """What copies are made of, and where it is from in words."""
     match config.data:
         case FolderDataConfig(root=root, max_images=most, side=side):
-            _require("data.root", root)
-            folder = Path(root).expanduser()
+            folder = _path("data.root", root)
             found = folder_pictures(folder, max_images=most, side=side, seed=config.seed)
             return found, folder.resolve().name
         case RunDataConfig(run=run, max_images=most, side=side):
@@ -62,8 +59,7 @@ def _pictures(config: EvalConfig, run_pictures: Pictures | None) -> tuple[Pictur
             origin, names = read_splits(Path(run))
             found = choose(origin, names, max_images=most, side=side, seed=config.seed)
             return found, f"the run's own test split of {origin.name}"
-        case _:
-            raise TypeError(f"no pictures for {type(config.data).__name__}")
+    raise TypeError(f"no pictures for {type(config.data).__name__}")
 
 
 def read_splits(run: Path) -> tuple[Path, list[str]]:
@@ -88,6 +84,7 @@ def read_splits(run: Path) -> tuple[Path, list[str]]:
     return root, names
 
 
-def _require(key: str, value: str) -> None:
+def _path(key: str, value: str) -> Path:
     if not value:
         raise ConfigError(f"{key}: no value given; add {key}=...")
+    return Path(value).expanduser()

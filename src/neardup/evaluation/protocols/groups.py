@@ -9,7 +9,7 @@ import numpy as np
 
 from neardup.errors import ConfigError
 from neardup.evaluation.protocols.dataset import LARGEST_SIDE, Dataset, Files
-from neardup.evaluation.protocols.label_files import inside, read_rows
+from neardup.evaluation.protocols.label_files import read_rows
 from neardup.evaluation.protocols.task import PairList, Task
 
 _ALL = "*"
@@ -60,7 +60,7 @@ def _read(root: Path, csv_file: Path) -> list[_Label]:
     seen: dict[str, tuple[int, dict[str, str]]] = {}
     for number, row in read_rows(csv_file, needed=("path", "group"), optional=("ignore", "class")):
         where = f"{csv_file}, line {number}"
-        inside(root, row["path"], where=where)
+        _require_inside(root, row["path"], where)
         line, earlier = seen.setdefault(row["path"], (number, row))
         if earlier != row:
             raise ConfigError(f"{where}: {row['path']} stands otherwise on line {line}")
@@ -76,6 +76,14 @@ def _read(root: Path, csv_file: Path) -> list[_Label]:
                 f"{csv_file}: {label.name} ignores {sorted(unknown)[0]!r}, no such group"
             )
     return labels
+
+
+def _require_inside(root: Path, name: str, where: str) -> None:
+    path = root / name
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise ConfigError(f"{where}: {name} lies outside {root}")
+    if not path.is_file():
+        raise ConfigError(f"{where}: {name} is not a file in {root}")
 
 
 def _make_task(labels: list[_Label]) -> Task:

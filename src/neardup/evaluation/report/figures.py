@@ -9,7 +9,7 @@ import numpy as np
 from neardup.evaluation.config import EvalConfig
 from neardup.evaluation.measures.bootstrap import intervals
 from neardup.evaluation.measures.grouping import find_groups, quality
-from neardup.evaluation.measures.hard_negatives import false_alarm_rows
+from neardup.evaluation.measures.metrics import false_alarm_rows
 from neardup.evaluation.measures.results import PRECISIONS, Result, headline
 from neardup.evaluation.protocols.dataset import Dataset, Encoded
 

@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,7 @@ from neardup.evaluation.protocols.task import PairList
 _SIDE = 144
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownPair:
+class ShownPair(NamedTuple):
     """Two pictures side by side.
 
     Attributes:
@@ -34,8 +33,7 @@ class ShownPair:
     distance: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gallery:
+class Gallery(NamedTuple):
     """The farthest duplicates beyond the threshold, and the closest other pairs.
 
     Attributes:
@@ -60,21 +58,15 @@ def gallery(encoded: Encoded, result: Result, count: int) -> Gallery:
             place, edit = int(part.queries[query]), None
             if dataset.edits:
                 place, edit = divmod(place, len(dataset.edits))
-            shown.append(
-                ShownPair(
-                    left=_thumbnail(dataset, int(own[place]), edit),
-                    right=_thumbnail(dataset, int(others[part.references[reference]]), None),
-                    left_name=task.query_names[query],
-                    right_name=task.reference_names[reference],
-                    distance=distance,
-                )
-            )
+            left = _thumbnail(dataset, int(own[place]), edit)
+            right = _thumbnail(dataset, int(others[part.references[reference]]), None)
+            names = task.query_names[query], task.reference_names[reference]
+            shown.append(ShownPair(left, right, *names, distance))
         return shown
 
     farthest = np.argsort(-scores.positive_distance, kind="stable")
     if result.threshold is not None:
-        beyond = scores.positive_distance[farthest] > np.float32(result.threshold)
-        farthest = farthest[beyond]
+        farthest = farthest[scores.positive_distance[farthest] > np.float32(result.threshold)]
     misses = farthest[_spread(task.query_source[scores.positive[farthest, 0]].tolist(), count)]
     near = scores.near[: 50 * count]
     sources = zip(task.query_source[near[:, 0]], task.reference_source[near[:, 1]], strict=True)

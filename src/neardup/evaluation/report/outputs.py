@@ -31,27 +31,20 @@ def prepare(folder: Path, *, scores: bool) -> None:
         raise ConfigError(f"out: {folder} cannot be written: {error.strerror}") from error
 
 
-def write(
-    folder: Path,
-    report: dict[str, Any],
-    main: Result,
-    others: list[Result],
-    pictures: Gallery,
-    *,
-    scores: bool,
-) -> None:
+def write(report: dict[str, Any], main: Result, others: list[Result], pictures: Gallery) -> None:
     """Write ``report.json``, ``sweep.csv``, ``figures/*.png``, ``report.html`` and, when asked,
-    ``scores.parquet`` into ``folder``, which :func:`prepare` made.
+    ``scores.parquet`` into the folder that the report's ``config`` names and :func:`prepare` made.
 
     Raises:
         ConfigError: the folder cannot be written.
     """
+    config = report["config"]
+    folder = Path(config["out"])
     try:
         text = json.dumps(report, indent=2, allow_nan=False, default=str)
         (folder / "report.json").write_text(text + "\n")
-        rows = int(report["config"]["sweep_rows"])
-        _write_sweep(folder / "sweep.csv", main.scores.test, rows)
-        if scores:
+        _write_sweep(folder / "sweep.csv", main.scores.test, config["sweep_rows"])
+        if config["scores"]:
             _write_scores(folder / "scores.parquet", main.scores.whole)
         drawn = draw(report, main, others, folder / "figures")
         (folder / "report.html").write_text(page(report, drawn, pictures))
@@ -98,17 +91,13 @@ def _write_scores(path: Path, part: Part) -> None:
 
     scores, task = part.scores, part.task
     pairs = np.concatenate([scores.positive, scores.near])
-    pq.write_table(
-        pa.table(
-            {
-                "query": [task.query_names[i] for i in pairs[:, 0]],
-                "reference": [task.reference_names[i] for i in pairs[:, 1]],
-                "distance": np.concatenate([scores.positive_distance, scores.near_distance]),
-                "is_duplicate": np.arange(len(pairs)) < len(scores.positive),
-            }
-        ),
-        path,
-    )
+    columns = {
+        "query": [task.query_names[i] for i in pairs[:, 0]],
+        "reference": [task.reference_names[i] for i in pairs[:, 1]],
+        "distance": np.concatenate([scores.positive_distance, scores.near_distance]),
+        "is_duplicate": np.arange(len(pairs)) < len(scores.positive),
+    }
+    pq.write_table(pa.table(columns), path)
 
 
 def summary(report: Mapping[str, Any]) -> str:
@@ -116,13 +105,10 @@ def summary(report: Mapping[str, Any]) -> str:
     config = report["config"]
     lines = ["", report["verdict"], ""]
     for name, point in report["operating_points"].items():
-        if point["threshold"] is None:
-            lines.append(f"  {name:<18} no threshold reaches it")
-        else:
-            lines.append(
-                f"  {name:<18} distance <= {point['threshold']:.4f}  "
-                f"precision {point['precision']:.4f}  recall {point['recall']:.4f}"
-            )
+        found = "no threshold reaches it"
+        if point["threshold"] is not None:
+            found = "distance <= {threshold:.4f}  precision {precision:.4f}  recall {recall:.4f}"
+        lines.append(f"  {name:<18} {found.format(**point)}")
     lines += [f"  warning: {text}" for text in report["warnings"]]
     if "stored" in report:
         lines.append(f"  stored in {config['bundle']}: {', '.join(report['stored'])}")

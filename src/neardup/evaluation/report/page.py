@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -11,14 +11,6 @@ from neardup.evaluation.report.figures import percent
 from neardup.evaluation.report.gallery import Gallery
 
 Report = Mapping[str, Any]
-
-
-class Figure(NamedTuple):
-    """A drawing of the page: SVG text, what it shows, and whether it takes the whole width."""
-
-    svg: str
-    caption: str
-    wide: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +55,7 @@ def page(report: Report, figures: Mapping[str, str], pictures: Gallery) -> str:
         first=first,
         tables=others,
         figures=[
-            Figure(svg, captions[name], name.startswith("robustness"))
+            {"svg": svg, "caption": captions[name], "wide": name.startswith("robustness")}
             for name, svg in figures.items()
         ],
         pictures=pictures,
