@@ -264,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pictures = folder_pictures(options.photos, max_images=options.images, side=SIDE, seed=SEED)
     edited, rest = split_pictures(pictures, options.queries)
     dataset = pairs_dataset(edited, COPIES + HARD, where=options.photos.name, seed=SEED)
-    encoded = encode(dataset, methods, batch_size=BATCH, show_progress=True)
+    encoded = encode(dataset, methods, batch_size=BATCH, bar="encoding")
     if not len(encoded.kept):
         raise ConfigError(f"{options.photos}: holds no picture that can be read")
     other = encode(pairs_dataset(rest, (), where="", seed=SEED), methods, batch_size=BATCH)

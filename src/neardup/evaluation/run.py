@@ -6,14 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-import numpy as np
-
 from neardup.bundle import Bundle, OperatingPoint
 from neardup.errors import ConfigError
 from neardup.evaluation.config import EvalConfig, RunDataConfig
 from neardup.evaluation.extrapolation.collection import extrapolate
 from neardup.evaluation.measures.metrics import at_threshold
-from neardup.evaluation.measures.results import PRECISIONS, Result, choose, score_method
+from neardup.evaluation.measures.results import PRECISIONS, choose, score_method
 from neardup.evaluation.measures.robustness import read_training, robustness_map, trained_limits
 from neardup.evaluation.methods import Method, encoder, perceptual_hash
 from neardup.evaluation.protocols.choice import SPLITS_FILE, make_dataset
@@ -53,12 +51,7 @@ def run(config: EvalConfig, training: Callable[[], Training]) -> None:
             run_folder = Path(data.run or run_folder)
             data.run = str(run_folder)
         trained = read_training(run_folder)
-        is_drawn = trained.get("data", {}).get("name") == "procedural"
-        if (
-            isinstance(data, RunDataConfig)
-            and is_drawn
-            and not (run_folder / SPLITS_FILE).is_file()
-        ):
+        if isinstance(data, RunDataConfig) and _is_drawn(run_folder, trained):
             drawn = training().procedural_test_split(run_folder, most=data.max_images)
         dataset = make_dataset(config, drawn)
         methods = [encoder("neardup", bundle, threads=config.threads or None)]
@@ -74,6 +67,12 @@ def run(config: EvalConfig, training: Callable[[], Training]) -> None:
     print(summary(report))
     if config.logger == "wandb":
         training().log_to_wandb(report, Path(config.out))
+
+
+def _is_drawn(run: Path, trained: Mapping[str, Any]) -> bool:
+    """Whether the run's pictures are no files."""
+    is_procedural = trained.get("data", {}).get("name") == "procedural"
+    return is_procedural and not (run / SPLITS_FILE).is_file()
 
 
 def _open_bundle(
@@ -118,7 +117,7 @@ def evaluate(
     """
     threshold = None if config.threshold is None else bundle.threshold(config.threshold)
     prepare(Path(config.out), scores=config.scores)
-    encoded = encode(dataset, methods, batch_size=config.batch_size, show_progress=True)
+    encoded = encode(dataset, methods, batch_size=config.batch_size, bar="encoding")
     task = dataset.make_task(encoded.kept)
     _require_pairs(task, encoded)
     halves = split_sources(task, seed=config.seed) if config.halves else None
@@ -138,7 +137,8 @@ def evaluate(
     report["bundle"] = {"directory": str(bundle.directory)}
     report["bundle"] |= {name: getattr(bundle, name) for name in about}
     report["config"] = asdict(config)
-    report["robustness"] = _robustness(config, encoded, main, trained_to)
+    cells = robustness_map(config, encoded, main, trained_to)
+    report["robustness"] = [asdict(cell) for cell in cells]
     if config.write_thresholds:
         report["stored"] = _store_thresholds(bundle, main.points, dataset.description)
     write(report, main, others, gallery(encoded, main, config.gallery))
@@ -176,27 +176,3 @@ def _require_pairs(task: Task, encoded: Encoded) -> None:
         name, why = encoded.unreadable[0]
         reason += f"; {len(encoded.unreadable)} files could not be read, the first: {name}: {why}"
     raise ConfigError(f"protocol: {reason}")
-
-
-def _robustness(
-    config: EvalConfig,
-    encoded: Encoded,
-    main: Result,
-    trained_to: Mapping[str, float] | None,
-) -> list[dict[str, Any]]:
-    """On pictures of the test half, so that the threshold was not chosen on them."""
-    dataset = encoded.dataset
-    if not dataset.edits or not config.robustness_images or main.threshold is None:
-        return []
-    test = encoded.kept[main.scores.test.references]
-    drawn = np.random.default_rng(config.seed).permutation(test)[: config.robustness_images]
-    cells = robustness_map(
-        dataset.pictures,
-        sorted(drawn.tolist()),
-        main.scores.method,
-        main.threshold,
-        trained_to=trained_to,
-        seed=config.seed + 1,
-        batch_size=config.batch_size,
-    )
-    return [asdict(cell) for cell in cells]

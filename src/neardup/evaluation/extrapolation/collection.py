@@ -40,16 +40,10 @@ class FalsePairRates:
         """Negative pairs in the sample."""
         return self.scores.negatives
 
-    @property
-    def counted_from(self) -> float:
-        """The distance from which counts are used; inf when even the last count is too small."""
-        seen = self.scores.near_distance
-        return float(seen[_ENOUGH_SEEN - 1]) if len(seen) >= _ENOUGH_SEEN else float("inf")
-
     def rate(self, threshold: float) -> tuple[float, float, float] | None:
         """Estimate and 95 % interval of the rate at a threshold; None where neither way carries."""
-        if self.counted_from <= threshold <= self.scores.complete_to:
-            below = false_positives(self.scores, threshold)
+        below = false_positives(self.scores, threshold)
+        if below >= _ENOUGH_SEEN and threshold <= self.scores.complete_to:
             return below / self.negatives, *self._spread_of_count(below)
         if isinstance(self.fit, str) or threshold > self.fit.level:
             return None

@@ -60,9 +60,9 @@ class Resampler:
 def intervals(
     task: Task,
     scores: PairScores,
-    *,
     thresholds: Mapping[str, float | None],
     precisions: tuple[float, ...],
+    *,
     draws: int,
     seed: int,
 ) -> dict[str, tuple[float, float]]:

@@ -1,20 +1,19 @@
 """How far a picture may be changed and still be found: recall by kind of change and strength."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from neardup.distance import l2
-from neardup.errors import ConfigError, ImageError
-from neardup.evaluation.edits.named import Edit, edit_image
-from neardup.evaluation.methods import Method
-from neardup.evaluation.protocols.dataset import Pictures
-from neardup.progress import progress
+from neardup.errors import ConfigError
+from neardup.evaluation.config import EvalConfig
+from neardup.evaluation.edits.named import Edit
+from neardup.evaluation.measures.results import Result
+from neardup.evaluation.protocols.dataset import Encoded, encode
 
 LADDER: dict[str, tuple[float, ...]] = {
     "brightness": (0.1, 0.2, 0.4, 0.8, 1.5, 3.0),
@@ -56,46 +55,41 @@ class Cell:
 
 
 def robustness_map(
-    pictures: Pictures,
-    chosen: Sequence[int],
-    method: Method,
-    threshold: float,
-    *,
-    trained_to: Mapping[str, float] | None,
-    seed: int,
-    batch_size: int,
+    config: EvalConfig, encoded: Encoded, result: Result, trained_to: Mapping[str, float] | None
 ) -> list[Cell]:
-    """Recall of every family and severity of :data:`LADDER`, with a progress bar on stderr.
+    """Recall of every family and severity of :data:`LADDER`, at the chosen threshold.
 
     Args:
-        pictures: where the originals come from.
-        chosen: which of them; those that cannot be read are left out.
-        method: an encoder.
-        threshold: L2.
+        config: says of how many pictures.
+        encoded: the pictures; those of the test half are drawn from, so that the threshold was not
+            chosen on them.
+        result: of an encoder.
         trained_to: harshest severity of each family that the training showed; a family that is
             not in it was not shown. None: not known.
-        seed: of the edits.
-        batch_size: pictures encoded at once.
 
     Returns:
-        A cell for each family and severity; none if no picture could be read.
+        A cell for each family and severity; none where copies are real, no picture is asked for,
+        or there is no threshold.
     """
-    edits = [Edit(family, severity) for family, steps in LADDER.items() for severity in steps]
-    distances: list[NDArray[np.float32]] = []
-    with progress("robustness", len(chosen) * len(edits), show=True) as advance:
-        for index in chosen:
-            try:
-                image = pictures.load(index)
-            except ImageError:
-                continue
-            views = [image, *(edit_image(image, index, edit, seed=seed) for edit in edits)]
-            vectors = method.encode_in_batches(views, batch_size)
-            distances.append(l2(vectors[1:], vectors[:1]))
-            advance(len(edits))
-    if not distances:
+    threshold, dataset = result.threshold, encoded.dataset
+    if not dataset.edits or not config.robustness_images or threshold is None:
         return []
+    test = encoded.kept[result.scores.test.references]
+    drawn = np.random.default_rng(config.seed).permutation(test)[: config.robustness_images]
+    edits = tuple(Edit(family, step) for family, steps in LADDER.items() for step in steps)
+    edited = encode(
+        replace(dataset, edits=edits, seed=config.seed + 1),
+        [result.scores.method],
+        batch_size=config.batch_size,
+        only=sorted(drawn.tolist()),
+        bar="robustness",
+    )
+    if not len(edited.kept):  # the files have gone since
+        return []
+    vectors = edited.vectors[result.scores.method.name]
+    distances = np.stack([l2(views[1:], views[:1]) for views in vectors], axis=1)
     cells = []
-    for edit, column in zip(edits, np.stack(distances, axis=1), strict=True):
+    for edit, column in zip(edits, distances, strict=True):
         recall = float(np.mean(column <= np.float32(threshold)))
         beyond = None if trained_to is None else _is_beyond(edit, trained_to)
         cells.append(Cell(edit.family, edit.severity, recall, float(np.median(column)), beyond))

@@ -148,20 +148,32 @@ class Encoded:
 
 
 def encode(
-    dataset: Dataset, methods: Sequence[Method], *, batch_size: int, show_progress: bool = False
+    dataset: Dataset,
+    methods: Sequence[Method],
+    *,
+    batch_size: int,
+    only: Sequence[int] | None = None,
+    bar: str = "",
 ) -> Encoded:
-    """Read every picture once, make its edits, and encode all of them by every method."""
+    """Read every picture once, make its edits, and encode all of them by every method.
+
+    Args:
+        dataset: see there.
+        methods: each sees the same pictures.
+        batch_size: how many views are encoded at once, and about how many are held.
+        only: the indices of the pictures that are looked at; None: all.
+        bar: what a progress bar on stderr is called; empty: none.
+    """
     views = 1 + len(dataset.edits)
     at_once = max(1, batch_size // views)
+    chosen = range(len(dataset.pictures.names)) if only is None else only
     kept: list[int] = []
     unreadable: list[tuple[str, str]] = []
     parts: dict[str, list[NDArray[np.float32]]] = {method.name: [] for method in methods}
-    total = len(dataset.pictures.names)
-    with progress("encoding", total * views, show=show_progress) as advance:
-        for start in range(0, total, at_once):
+    with progress(bar, len(chosen) * views, show=bool(bar)) as advance:
+        for start in range(0, len(chosen), at_once):
             images: list[Pixels] = []
-            stop = min(start + at_once, total)
-            for index in range(start, stop):
+            for index in chosen[start : start + at_once]:
                 try:
                     image = dataset.pictures.load(index)
                 except ImageError as error:
@@ -171,7 +183,7 @@ def encode(
                 images += [image, *(dataset.edited(image, index, edit) for edit in dataset.edits)]
             for method in methods if images else ():
                 parts[method.name].append(method.encode_in_batches(images, batch_size))
-            advance((stop - start) * views)
+            advance(len(chosen[start : start + at_once]) * views)
     vectors = {
         name: np.concatenate(blocks).reshape(len(kept), views, -1)
         for name, blocks in parts.items()

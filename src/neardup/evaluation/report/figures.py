@@ -35,6 +35,7 @@ def figures(
         collection: the section on large collections.
     """
     scores = main.scores
+    parts = {"all": scores.whole, "choice": scores.choice, "test": scores.test}
     report: dict[str, Any] = {
         "data": encoded.dataset.description,
         "method": scores.method.name,
@@ -48,11 +49,7 @@ def figures(
                 "duplicates": len(part.scores.positive),
                 "others": part.scores.negatives,
             }
-            for name, part in (
-                ("all", scores.whole),
-                ("choice", scores.choice),
-                ("test", scores.test),
-            )
+            for name, part in parts.items()
         },
         "halved": scores.halved,
         "chosen": main.chosen,
@@ -86,14 +83,9 @@ def figures(
 def _section(config: EvalConfig, result: Result) -> dict[str, Any]:
     """What a method has whether it is the encoder or a baseline."""
     test = result.scores.test
-    bounds = intervals(
-        test.task,
-        test.scores,
-        thresholds={name: point.threshold for name, point in result.points.items()},
-        precisions=PRECISIONS,
-        draws=config.bootstrap,
-        seed=config.seed,
-    )
+    thresholds = {name: point.threshold for name, point in result.points.items()}
+    draw = {"draws": config.bootstrap, "seed": config.seed}
+    bounds = intervals(test.task, test.scores, thresholds, PRECISIONS, **draw)
     return {
         "headline": headline(test),
         "intervals": {name: list(ends) for name, ends in bounds.items()},
@@ -187,11 +179,9 @@ def _summary_sentence(report: Mapping[str, Any]) -> str:
     parts = [f"{where} finds {recall} of the copies, and {precision} of its finds are right"]
     if chosen["recall"] == 0:
         parts = [f"{where} finds none of the copies"]
-    weak = sorted(
-        (row for row in report["families"] if row["recall"] < 0.5), key=lambda row: row["recall"]
-    )
-    if weak:
-        parts.append("it misses most of: " + ", ".join(row["family"] for row in weak[:4]))
+    families = sorted(report["families"], key=lambda row: row["recall"])
+    if weak := [row["family"] for row in families if row["recall"] < 0.5]:
+        parts.append("it misses most of: " + ", ".join(weak[:4]))
     for baseline in report["baselines"]:
         if ALL_COPIES in baseline["wins"]:
             parts.append(f"{baseline['method']} finds more overall ({baseline['recall']:.0%})")
@@ -199,8 +189,8 @@ def _summary_sentence(report: Mapping[str, Any]) -> str:
 
 
 def _share(value: float, bounds: list[float] | None) -> str:
-    text = percent(value)
-    return text if bounds is None else f"{text} [{percent(bounds[0])} to {percent(bounds[1])}]"
+    around = "" if bounds is None else f" [{percent(bounds[0])} to {percent(bounds[1])}]"
+    return percent(value) + around
 
 
 def percent(value: float) -> str:
