@@ -51,7 +51,9 @@ def run(config: EvalConfig, training: Callable[[], Training]) -> None:
             run_folder = Path(data.run or run_folder)
             data.run = str(run_folder)
         trained = read_training(run_folder)
-        if isinstance(data, RunDataConfig) and _is_drawn(run_folder, trained):
+        is_procedural = trained.get("data", {}).get("name") == "procedural"
+        no_files = is_procedural and not (run_folder / SPLITS_FILE).is_file()
+        if isinstance(data, RunDataConfig) and no_files:
             drawn = training().procedural_test_split(run_folder, most=data.max_images)
         dataset = make_dataset(config, drawn)
         methods = [encoder("neardup", bundle, threads=config.threads or None)]
@@ -67,12 +69,6 @@ def run(config: EvalConfig, training: Callable[[], Training]) -> None:
     print(summary(report))
     if config.logger == "wandb":
         training().log_to_wandb(report, Path(config.out))
-
-
-def _is_drawn(run: Path, trained: Mapping[str, Any]) -> bool:
-    """Whether the run's pictures are no files."""
-    is_procedural = trained.get("data", {}).get("name") == "procedural"
-    return is_procedural and not (run / SPLITS_FILE).is_file()
 
 
 def _open_bundle(

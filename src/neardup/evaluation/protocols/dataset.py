@@ -28,22 +28,13 @@ class Pictures(Protocol):
     def names(self) -> Sequence[str]: ...
 
     def load(self, index: int) -> Pixels:
-        """The picture as (H, W, 3) uint8 RGB.
-
-        Raises:
-            ImageError: it cannot be read.
-        """
+        """The picture as (H, W, 3) uint8 RGB; raises ImageError where it cannot be read."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class InMemory:
-    """Pictures that are no files.
-
-    Attributes:
-        names: of the first N.
-        images: (H, W, 3) uint8 each; at least N.
-    """
+    """Pictures that are no files: N names, and N or more images (H, W, 3) uint8."""
 
     names: Sequence[str]
     images: Sequence[Pixels]

@@ -9,10 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from neardup.evaluation.report.figures import percent
 from neardup.evaluation.report.gallery import Gallery
 
-Report = Mapping[str, Any]
 
-
-def page(report: Report, figures: Mapping[str, str], pictures: Gallery) -> str:
+def page(report: Mapping[str, Any], figures: Mapping[str, str], pictures: Gallery) -> str:
     """The whole page; every text from outside is escaped.
 
     Args:
@@ -40,7 +38,7 @@ def page(report: Report, figures: Mapping[str, str], pictures: Gallery) -> str:
     )
 
 
-def _captions(report: Report) -> dict[str, str]:
+def _captions(report: Mapping[str, Any]) -> dict[str, str]:
     """What each drawing shows, and nothing that is not drawn."""
     part = " (test half)" if report["halved"] else ""
     redrawn = report["config"]["bootstrap"] >= 1 and report["pairs"]["test"]["sources"] >= 5
