@@ -18,7 +18,7 @@ from neardup.training.schema import load
 
 
 def bundle_of_checkpoint(checkpoint: Path, folder: Path) -> Bundle:
-    """A bundle in ``folder``; for the errors see :func:`export_bundle`."""
+    """Make a bundle in ``folder``; for what is raised see :func:`export_bundle`."""
     return export_bundle(checkpoint, folder)
 
 

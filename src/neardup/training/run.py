@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 def train(config: TrainConfig) -> dict[str, Any]:
-    """Train, judge on the test split, export a bundle.
+    """Train, evaluate on the test split, export a bundle.
 
     Returns:
         What ``summary.json`` holds; empty on all processes but the first.

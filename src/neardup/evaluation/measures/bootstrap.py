@@ -112,9 +112,9 @@ def precision_band(
     if len(task.positive_sources) < 5 or draws < 1:
         return None
     redrawn = Redrawn(task, scores)
-    draws_of_it = redrawn.resampler.draws(draws, seed=seed)
-    drawn = np.stack([redrawn.precision_at(weights, recalls) for weights in draws_of_it])
-    return np.asarray(np.quantile(drawn, TAILS, axis=0))
+    weights = redrawn.resampler.draws(draws, seed=seed)
+    best = np.stack([redrawn.precision_at(drawn, recalls) for drawn in weights])
+    return np.asarray(np.quantile(best, TAILS, axis=0))
 
 
 class Redrawn:
