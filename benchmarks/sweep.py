@@ -12,8 +12,12 @@ import time
 import numpy as np
 
 from neardup.distance import l2_matrix
-from neardup.evaluation.measures.curve import average_precision_of, sweep_scores
-from neardup.evaluation.measures.metrics import max_f1, recall_at_precision
+from neardup.evaluation.measures.metrics import (
+    average_precision,
+    best_f1,
+    best_recall,
+    precision_recall_curve,
+)
 from neardup.evaluation.measures.scoring import score
 from neardup.evaluation.protocols.task import Task
 
@@ -57,7 +61,7 @@ def main() -> None:
     started = time.perf_counter()
     scores = score(task, left, right, l2_matrix, show_progress=True)
     scored = time.perf_counter()
-    swept = sweep_scores(scores)
+    curve = precision_recall_curve(scores)
     finished = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     result = {
@@ -66,11 +70,11 @@ def main() -> None:
         "seconds_sweep": round(finished - scored, 2),
         "pairs_per_second": round(task.pair_count / (scored - started)),
         "peak_gb": round(peak, 2),
-        "rows": len(swept.threshold),
+        "rows": len(curve.threshold),
         "exact_to": scores.complete_to,
-        "average_precision": average_precision_of(scores),
-        "max_f1": max_f1(swept).threshold,
-        "recall_at_precision_0.999": recall_at_precision(swept, 0.999).recall,
+        "average_precision": average_precision(scores),
+        "max_f1": best_f1(curve).threshold,
+        "recall_at_precision_0.999": best_recall(curve, 0.999).recall,
     }
     print(json.dumps(result, indent=2))
     if peak > options.limit_gb:

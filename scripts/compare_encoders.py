@@ -8,31 +8,36 @@ Of --queries photos every edit is made; all --images photos are references. Reca
 applied to the other, whose precision is shown: one threshold for the mission's and the strong
 edits, another for the hard ones. "at its own" is the test half at the default threshold of the
 bundle. Encoders of other projects are ONNX files: the side of the square they see and, if it is not
-nhwc-uint8, their layout (see ``neardup.evaluation.methods.LAYOUTS``); what they give is scaled to
+nhwc-uint8, their layout (a key of LAYOUTS); what they give is scaled to
 unit length. "images/s" is from decoded photos of at most 256 pixels to vectors; all methods take
 turns in each round, and the median counts. --edits adds a table of the recall of every edit.
 """
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from neardup.bundle import Bundle
 from neardup.config import exit_on_error
+from neardup.embedder import available_cores
 from neardup.errors import ConfigError
 from neardup.evaluation.config import HASHES
 from neardup.evaluation.edits.named import HARD, MISSION, STRONG, Edit
-from neardup.evaluation.measures.measure import by_family, can_halve, measure, tested
-from neardup.evaluation.measures.metrics import recall_at_precision
-from neardup.evaluation.methods import LAYOUTS, Method, encoder, foreign_encoder, perceptual_hash
-from neardup.evaluation.protocols.pairs import folder_pictures, plan_pairs
-from neardup.evaluation.protocols.plan import Encoded, Files, Plan, encode
+from neardup.evaluation.edits.pixels import Pixels
+from neardup.evaluation.measures.metrics import at_threshold, best_recall
+from neardup.evaluation.measures.results import family_rows, score_method
+from neardup.evaluation.methods import Method, encoder, perceptual_hash
+from neardup.evaluation.protocols.dataset import Encoded, Files, encode
+from neardup.evaluation.protocols.pairs import folder_pictures, pairs_dataset
 from neardup.evaluation.protocols.task import Task, split_sources
+from neardup.images.network_input import to_batch
 
 SIDE, BATCH, SEED = 256, 32, 0
 TIMED_IMAGES, TIMED_ROUNDS = 64, 5
@@ -41,6 +46,19 @@ COLUMNS = (
     "method", "pixels", "MB", "images/s", "mission", "zoom 1.5x", "strong", "zoom 2.5x",
     "precision", "hard", "precision", "at its own: mission", "zoom 1.5x", "precision",
 )  # fmt: skip
+
+
+MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+LAYOUTS: dict[str, Callable[[NDArray[np.uint8]], NDArray[Any]]] = {
+    "nhwc-uint8": lambda batch: batch,
+    "nchw-uint8": lambda batch: np.ascontiguousarray(batch.transpose(0, 3, 1, 2)),
+    "nchw-float": lambda batch: batch.transpose(0, 3, 1, 2).astype(np.float32) / 255,
+    "nchw-imagenet": lambda batch: (
+        ((batch / 255 - MEAN) / STD).transpose(0, 3, 1, 2).astype(np.float32)
+    ),
+}
+"""What a network of another project is given for (B, S, S, 3) uint8 RGB: bytes, values from 0 to 1,
+or those less ImageNet's mean over its deviation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +106,43 @@ def contestants(options: argparse.Namespace) -> list[Contestant]:
     return [*found, *(Contestant(method=perceptual_hash(name)) for name in options.hashes)]
 
 
+def foreign_encoder(
+    name: str, path: Path, size: int, *, layout: str, threads: int | None = None
+) -> Method:
+    """An ONNX network of another project, its first output scaled to unit length, by L2 distance.
+
+    Args:
+        name: in tables.
+        path: the network; one input, a batch of any length.
+        size: side of the square it sees, pixels; pictures are squashed to it as for our own.
+        layout: a key of :data:`LAYOUTS`.
+        threads: cores; None: all.
+
+    Raises:
+        ConfigError: the file is no such network.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or available_cores()
+    options.log_severity_level = 3  # errors only
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        (given,) = session.get_inputs()
+    except Exception as error:  # onnxruntime has no public base class for its exceptions
+        raise ConfigError(
+            f"{path}: not a network with one input that can be run: {error}"
+        ) from error
+
+    def encode(images: Sequence[Pixels]) -> NDArray[np.float32]:
+        batch = LAYOUTS[layout](to_batch(images, size))
+        vectors = np.asarray(session.run(None, {given.name: batch})[0], dtype=np.float32)
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
+
+    return Method(name=name, encode=encode)
+
+
 def onnx_file(text: str) -> tuple[Path, int, str]:
     """``FILE:SIZE[:LAYOUT]`` in its parts.
 
@@ -125,7 +180,6 @@ def with_references(task: Task, names: Sequence[str]) -> Task:
 
 
 def find(
-    plan: Plan,
     encoded: Encoded,
     others: NDArray[np.float32],
     method: Method,
@@ -135,25 +189,27 @@ def find(
     threshold: float | None = None,
 ) -> Found:
     """Recall of ``edits`` at a threshold, or at the one chosen for ``precision``."""
-    places = [plan.edits.index(edit) for edit in edits]
-    part = plan_pairs(plan.pictures, tuple(edits), where="", seed=SEED).make_task(encoded.kept)
+    dataset = encoded.dataset
+    places = [dataset.edits.index(edit) for edit in edits]
+    part = pairs_dataset(dataset.pictures, tuple(edits), where="", seed=SEED).make_task(
+        encoded.kept
+    )
     task = with_references(part, [f"reference {n}" for n in range(len(others))])
-    queries = encoded.edited[method.name][:, places].reshape(len(part.query_names), -1)
-    references = np.concatenate([encoded.original[method.name], others])
-    halves = split_sources(task, seed=SEED) if can_halve(task) else None
-    measured = measure(method, task, queries, references, halves)
+    vectors = encoded.vectors[method.name]
+    queries = vectors[:, [1 + place for place in places]].reshape(len(part.query_names), -1)
+    references = np.concatenate([vectors[:, 0], others])
+    scores = score_method(method, task, queries, references, split_sources(task, seed=SEED))
     if precision is not None:
-        threshold = recall_at_precision(measured.choice.sweep, precision).threshold
-    rows = by_family(measured, queries, references, threshold)
+        threshold = best_recall(scores.choice.curve, precision).threshold
     return Found(
-        recall={row.family: row.recall for row in rows},
-        precision=tested(measured, threshold).precision,
+        recall={row.family: row.recall for row in family_rows(scores, threshold)},
+        precision=at_threshold(scores.test.scores, threshold).precision,
     )
 
 
-def speeds(plan: Plan, encoded: Encoded, methods: Sequence[Method]) -> list[float]:
+def speeds(encoded: Encoded, methods: Sequence[Method]) -> list[float]:
     """Images/s of each method."""
-    images = [plan.pictures.load(int(index)) for index in encoded.kept[:TIMED_IMAGES]]
+    images = [encoded.dataset.pictures.load(int(index)) for index in encoded.kept[:TIMED_IMAGES]]
 
     def seconds(method: Method) -> float:
         started = time.perf_counter()
@@ -207,18 +263,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     methods = [each.method for each in chosen]
     pictures = folder_pictures(options.photos, max_images=options.images, side=SIDE, seed=SEED)
     edited, rest = split_pictures(pictures, options.queries)
-    plan = plan_pairs(edited, COPIES + HARD, where=options.photos.name, seed=SEED)
-    encoded = encode(plan, methods, batch_size=BATCH, show_progress=True)
+    dataset = pairs_dataset(edited, COPIES + HARD, where=options.photos.name, seed=SEED)
+    encoded = encode(dataset, methods, batch_size=BATCH, bar="encoding")
     if not len(encoded.kept):
         raise ConfigError(f"{options.photos}: holds no picture that can be read")
-    other = encode(plan_pairs(rest, (), where="", seed=SEED), methods, batch_size=BATCH)
+    other = encode(pairs_dataset(rest, (), where="", seed=SEED), methods, batch_size=BATCH)
     show(COLUMNS)
     show(["---"] * len(COLUMNS))
     recalls = []
-    for each, speed in zip(chosen, speeds(plan, encoded, methods), strict=True):
+    for each, speed in zip(chosen, speeds(encoded, methods), strict=True):
         name = each.method.name
-        others = other.original.get(name, encoded.original[name][:0])
-        looked_at = (plan, encoded, others, each.method)
+        others = other.vectors.get(name, encoded.vectors[name][:0])[:, 0]
+        looked_at = (encoded, others, each.method)
         copies = find(*looked_at, COPIES, precision=options.precision)
         hard = find(*looked_at, HARD, precision=options.precision)
         at = each.own_threshold

@@ -12,8 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from neardup import Detector
-from neardup.evaluation.edits.named import Edit
-from neardup.evaluation.measures.synthetic import edit_image
+from neardup.evaluation.edits.named import Edit, edit_image
 from neardup.images.reading import read_image
 from neardup.procedural import generate
 

@@ -3,7 +3,7 @@
     python scripts/inference_variants.py RUN [--photos DIR] [--groups sizes powers] [--strong]
 
 Other input sizes, other GeM powers, averages over a mirror image and a second size, PCA with and
-without whitening. Each is judged as ``train.py`` judges: thresholds from the run's validation
+without whitening. Each is evaluated as ``train.py`` does it: thresholds from the run's validation
 split, figures from its test split. "time" is that of embedding decoded pictures relative to the
 first row; all rows take turns.
 """
@@ -27,7 +27,7 @@ from neardup.training.checkpoints import best_checkpoint, load_checkpoint
 from neardup.training.config import FolderConfig
 from neardup.training.data.sources import load_sources
 from neardup.training.encoder import Encoder, TorchEmbedder
-from neardup.training.verdict import Images, Verdict, judge
+from neardup.training.evaluation import Evaluation, Images, evaluate
 
 SCALES = (1.0, 1.25, 1.5, 2.0)
 SECOND_SCALE = 1.5
@@ -129,11 +129,11 @@ def projections(plain: Pass, trained: int, train: Images) -> Iterator[Variant]:
 GROUPS = {function.__name__: function for function in (sizes, powers, averages, projections)}
 
 
-def row(name: str, verdict: Verdict, relative_time: float) -> str:
+def row(name: str, evaluation: Evaluation, relative_time: float) -> str:
     """One variant as a row of the table."""
-    point = verdict.tested[AT]
-    families = {family.family: family.average_precision for family in verdict.rows}
-    figures = [verdict.test.average_precision, point.recall, point.precision]
+    point = evaluation.points[AT]
+    families = {family.family: family.average_precision for family in evaluation.rows}
+    figures = [evaluation.test.average_precision, point.recall, point.precision]
     cells = [f"{figure:.3f}" for figure in (*figures, *(families[edit] for edit in EDITS))]
     return f"| {name} | {' | '.join(cells)} | {relative_time:.2f}x |"
 
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--size", type=int, help="pixels, in all groups but sizes (default: its own)"
     )
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS))
-    parser.add_argument("--strong", action="store_true", help="judge the strong edits as well")
+    parser.add_argument("--strong", action="store_true", help="evaluate the strong edits as well")
     options = parser.parse_args(arguments)
     encoder, config, _ = load_checkpoint(best_checkpoint(options.run))
     if options.photos:
@@ -167,8 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     edits = MISSION + STRONG if options.strong else MISSION
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for variant, relative_time in zip(variants, relative_times, strict=True):
-        verdict = judge(sources.val, sources.test, variant, data=sources.name, edits=edits)
-        print(row(variant.name, verdict, relative_time), flush=True)
+        evaluation = evaluate(sources.val, sources.test, variant, data=sources.name, edits=edits)
+        print(row(variant.name, evaluation, relative_time), flush=True)
 
 
 if __name__ == "__main__":

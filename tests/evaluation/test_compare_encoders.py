@@ -11,8 +11,8 @@ from neardup.errors import ConfigError
 from neardup.evaluation.config import EvalConfig, FolderDataConfig, PairsConfig
 from neardup.evaluation.edits.named import HARD, MISSION, STRONG
 from neardup.evaluation.methods import encoder
-from neardup.evaluation.protocols.choice import make_plan
-from neardup.evaluation.protocols.plan import Files
+from neardup.evaluation.protocols.choice import make_dataset
+from neardup.evaluation.protocols.dataset import Files
 from neardup.evaluation.run import evaluate
 from toy_bundle import save_toy_bundle
 
@@ -58,7 +58,7 @@ def test_one_table(script, picture, tmp_path: Path, capsys):
         data=FolderDataConfig(root=str(photos)), target_precision=0.9, robustness_images=0,
         bootstrap=0, gallery=0,
     )  # fmt: skip
-    report = evaluate(config, make_plan(config), bundle, [encoder("neardup", bundle)])
+    report = evaluate(config, make_dataset(config), bundle, [encoder("neardup", bundle)])
     recall = [row["recall"] for row in report["families"]]
     point = report["operating_points"][report["chosen"]]
     expected = [np.mean(recall[:7]), recall[3], np.mean(recall[7:]), recall[-1], point["precision"]]

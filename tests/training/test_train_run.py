@@ -82,17 +82,17 @@ def test_the_summary(summary: dict) -> None:
     assert {"python", "torch", "timm", "neardup"} <= summary["versions"].keys()
     assert summary["initial_weights"] == "random"
     assert "random" in summary["warnings"][0]
-    for verdict in (summary, summary["untrained"]):
-        points = verdict["val"]["operating_points"]
+    for evaluation in (summary, summary["untrained"]):
+        points = evaluation["val"]["operating_points"]
         assert points.keys() == {"f1", "precision=0.99", "precision=0.999"}
-        tested = verdict["test"]["operating_points"]
+        tested = evaluation["test"]["operating_points"]
         for at, point in points.items():
             assert tested[at]["threshold"] == point["threshold"]  # chosen on val, unchanged on test
             assert 0 <= tested[at]["recall"] <= 1
-        families = [row["family"] for row in verdict["test"]["families"]]
+        families = [row["family"] for row in evaluation["test"]["families"]]
         assert families[-1] == "all"
         assert len(families) == 8
-        assert 0 < verdict["test"]["average_precision"] <= 1
+        assert 0 < evaluation["test"]["average_precision"] <= 1
 
 
 def test_the_metrics(tiny_run: Path) -> None:

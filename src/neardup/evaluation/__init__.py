@@ -1,1 +1,1 @@
-"""Measuring an encoder: `run.py` leads from a plan to a report."""
+"""Evaluating an encoder: `run.py` leads from the configuration to the report."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from neardup.config import check, setting
+from neardup.config import check, register, setting
 from neardup.errors import ConfigError
 
 HASHES = ("phash", "dhash", "pdq")
@@ -120,3 +120,13 @@ class EvalConfig:
                 raise ConfigError(f"baselines: {name!r} is not one of {', '.join(BASELINES)}")
             if self.baselines.count(name) > 1:
                 raise ConfigError(f"baselines: {name!r} stands there twice; name it once")
+
+
+def register_schemas() -> None:
+    """Let ``configs/evaluation`` name these classes."""
+    register("schema", EvalConfig)
+    register("schema_pairs", PairsConfig, group="protocol")
+    register("schema_groups", GroupsConfig, group="protocol")
+    register("schema_retrieval", RetrievalConfig, group="protocol")
+    register("schema_run", RunDataConfig, group="data")
+    register("schema_folder", FolderDataConfig, group="data")

@@ -3,25 +3,22 @@
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
 from neardup.bundle import Bundle
 from neardup.distance import l2_matrix
-from neardup.embedder import Embedder, available_cores
+from neardup.embedder import Embedder
 from neardup.errors import ConfigError
 from neardup.evaluation.config import HASHES
 from neardup.evaluation.edits.pixels import Pixels
 from neardup.evaluation.measures.scoring import L2_SCALE, Distances, Scale
 from neardup.images.network_input import to_batch
 
-_MEAN = np.array([0.485, 0.456, 0.406])
-_STD = np.array([0.229, 0.224, 0.225])
+Encode = Callable[[Sequence[Pixels]], NDArray[np.float32]]
+"""N images (H, W, 3) uint8 RGB of any sizes -> (N, D) float32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +27,22 @@ class Method:
 
     Attributes:
         name: in tables and figures.
-        encode: pictures (H, W, 3) uint8 of any sizes -> (N, D) float32.
+        encode: pictures to vectors.
         distances: between encodings, smaller is closer.
         scale: the range of the distances.
         unit: what a distance is measured in.
     """
 
     name: str
-    encode: Callable[[Sequence[Pixels]], NDArray[np.float32]]
-    distances: Distances
-    scale: Scale
-    unit: str
+    encode: Encode
+    distances: Distances = l2_matrix
+    scale: Scale = L2_SCALE
+    unit: str = "L2"
+
+    def encode_in_batches(self, images: Sequence[Pixels], size: int) -> NDArray[np.float32]:
+        """(N, D) float32; at most ``size`` pictures at once, and at least one in all."""
+        parts = [self.encode(images[i : i + size]) for i in range(0, len(images), size)]
+        return np.concatenate(parts)
 
 
 def encoder(name: str, bundle: Bundle, *, threads: int | None = None) -> Method:
@@ -50,56 +52,7 @@ def encoder(name: str, bundle: Bundle, *, threads: int | None = None) -> Method:
     def encode(images: Sequence[Pixels]) -> NDArray[np.float32]:
         return embed(to_batch(images, bundle.image_size))
 
-    return Method(name=name, encode=encode, distances=l2_matrix, scale=L2_SCALE, unit="L2")
-
-
-LAYOUTS: dict[str, Callable[[NDArray[np.uint8]], NDArray[Any]]] = {
-    "nhwc-uint8": lambda batch: batch,
-    "nchw-uint8": lambda batch: np.ascontiguousarray(batch.transpose(0, 3, 1, 2)),
-    "nchw-float": lambda batch: batch.transpose(0, 3, 1, 2).astype(np.float32) / 255,
-    "nchw-imagenet": lambda batch: (
-        ((batch / 255 - _MEAN) / _STD).transpose(0, 3, 1, 2).astype(np.float32)
-    ),
-}
-"""What a network of another project is given for (B, S, S, 3) uint8 RGB: bytes, values from 0 to 1,
-or those less ImageNet's mean over its deviation."""
-
-
-def foreign_encoder(
-    name: str, path: Path, size: int, *, layout: str, threads: int | None = None
-) -> Method:
-    """An ONNX network of another project, its first output scaled to unit length, by L2 distance.
-
-    Args:
-        name: in tables.
-        path: the network; one input, a batch of any length.
-        size: side of the square it sees, pixels; pictures are squashed to it as for our own.
-        layout: a key of :data:`LAYOUTS`.
-        threads: cores; None: all.
-
-    Raises:
-        ConfigError: the file is no such network.
-    """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or available_cores()
-    options.log_severity_level = 3  # errors only
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-        (given,) = session.get_inputs()
-    except Exception as error:  # onnxruntime has no public base class for its exceptions
-        raise ConfigError(
-            f"{path}: not a network with one input that can be run: {error}"
-        ) from error
-
-    def encode(images: Sequence[Pixels]) -> NDArray[np.float32]:
-        batch = LAYOUTS[layout](to_batch(images, size))
-        vectors = np.asarray(session.run(None, {given.name: batch})[0], dtype=np.float32)
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
-
-    return Method(name=name, encode=encode, distances=l2_matrix, scale=L2_SCALE, unit="L2")
+    return Method(name=name, encode=encode)
 
 
 def perceptual_hash(name: str) -> Method:
@@ -110,13 +63,12 @@ def perceptual_hash(name: str) -> Method:
     """
     if name not in HASHES:
         raise ConfigError(f"baselines: {name!r} is not one of {', '.join(HASHES)}")
-    bits = _pdq_bits() if name == "pdq" else _imagehash_bits(name)
+    bits = _bits(name)
 
     def encode(images: Sequence[Pixels]) -> NDArray[np.float32]:
         return np.stack([bits(image) for image in images]).astype(np.float32)
 
-    size = 256 if name == "pdq" else 64
-    scale = Scale(upper=size, step=1, whole=True)
+    scale = Scale(upper=256 if name == "pdq" else 64, step=1, whole=True)
     return Method(name=name, encode=encode, distances=_hamming, scale=scale, unit="bits")
 
 
@@ -128,31 +80,16 @@ def _hamming(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float
     return np.asarray(differing)
 
 
-def _imagehash_bits(name: str) -> Callable[[Pixels], NDArray[np.bool_]]:
+def _bits(name: str) -> Callable[[Pixels], NDArray[np.bool_]]:
+    """The hash of a picture (H, W, 3) uint8 as (D,) bool."""
+    package = "pdqhash" if name == "pdq" else "imagehash"
     try:
-        imagehash = importlib.import_module("imagehash")
+        module = importlib.import_module(package)
     except ImportError as error:
-        raise ConfigError(_install(name, "imagehash")) from error
-    function = getattr(imagehash, name)
-
-    def bits(image: Pixels) -> NDArray[np.bool_]:
-        return np.asarray(function(Image.fromarray(image)).hash, dtype=bool).ravel()
-
-    return bits
-
-
-def _pdq_bits() -> Callable[[Pixels], NDArray[np.bool_]]:
-    try:
-        pdqhash = importlib.import_module("pdqhash")
-    except ImportError as error:
-        raise ConfigError(_install("pdq", "pdqhash")) from error
-
-    def bits(image: Pixels) -> NDArray[np.bool_]:
-        vector, _quality = pdqhash.compute(np.ascontiguousarray(image))
-        return np.asarray(vector, dtype=bool)
-
-    return bits
-
-
-def _install(name: str, package: str) -> str:
-    return f"baselines: {name} needs the package {package}; pip install 'neardup[eval]'"
+        raise ConfigError(
+            f"baselines: {name} needs the package {package}; pip install 'neardup[eval]'"
+        ) from error
+    compute = getattr(module, "compute" if name == "pdq" else name)
+    if name == "pdq":
+        return lambda image: np.asarray(compute(np.ascontiguousarray(image))[0], dtype=bool)
+    return lambda image: np.asarray(compute(Image.fromarray(image)).hash, dtype=bool).ravel()

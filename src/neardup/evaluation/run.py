@@ -1,38 +1,104 @@
-"""One evaluation from plan to folder: encode, measure, judge, write."""
+"""``eval.py`` from the configuration to the report: open, encode, score, choose, write."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
 
 from neardup.bundle import Bundle, OperatingPoint
 from neardup.errors import ConfigError
-from neardup.evaluation.config import EvalConfig
-from neardup.evaluation.measures import robustness
-from neardup.evaluation.measures.measure import Judged, can_halve, judge, judge_at, measure
-from neardup.evaluation.methods import Method
-from neardup.evaluation.protocols.plan import Encoded, Plan, encode, vectors_of
+from neardup.evaluation.config import EvalConfig, RunDataConfig
+from neardup.evaluation.extrapolation.collection import extrapolate
+from neardup.evaluation.measures.metrics import at_threshold
+from neardup.evaluation.measures.results import PRECISIONS, choose, score_method
+from neardup.evaluation.measures.robustness import read_training, robustness_map, trained_limits
+from neardup.evaluation.methods import Method, encoder, perceptual_hash
+from neardup.evaluation.protocols.choice import SPLITS_FILE, make_dataset
+from neardup.evaluation.protocols.dataset import Dataset, Encoded, Pictures, encode
 from neardup.evaluation.protocols.task import Task, split_sources
 from neardup.evaluation.report.figures import figures
 from neardup.evaluation.report.gallery import gallery
-from neardup.evaluation.report.outputs import prepare, write
+from neardup.evaluation.report.outputs import prepare, summary, write
+
+
+class Training(Protocol):
+    """What an evaluation may need of training, which it does not import.
+
+    ``neardup.training.for_evaluation`` has it, and says what each function does.
+    """
+
+    def bundle_of_checkpoint(self, checkpoint: Path, folder: Path) -> Bundle: ...
+    def procedural_test_split(self, run: Path, *, most: int) -> Pictures | None: ...
+    def untrained(self, bundle: Bundle, folder: Path, *, seed: int) -> Bundle: ...
+    def log_to_wandb(self, report: dict[str, Any], folder: Path) -> None: ...
+
+
+def run(config: EvalConfig, training: Callable[[], Training]) -> None:
+    """Do what ``eval.py`` was asked for, and print a summary.
+
+    Args:
+        config: see there.
+        training: called only where training is needed: a bundle and photos need no torch.
+
+    Raises:
+        NeardupError: naming the key or file.
+    """
+    with TemporaryDirectory() as scratch:
+        bundle, run_folder = _open_bundle(config, training, Path(scratch))
+        data, drawn = config.data, None
+        if isinstance(data, RunDataConfig):
+            run_folder = Path(data.run or run_folder)
+            data.run = str(run_folder)
+        trained = read_training(run_folder)
+        is_procedural = trained.get("data", {}).get("name") == "procedural"
+        no_files = is_procedural and not (run_folder / SPLITS_FILE).is_file()
+        if isinstance(data, RunDataConfig) and no_files:
+            drawn = training().procedural_test_split(run_folder, most=data.max_images)
+        dataset = make_dataset(config, drawn)
+        methods = [encoder("neardup", bundle, threads=config.threads or None)]
+        for name in config.baselines:
+            if name == "untrained":
+                random = training().untrained(bundle, Path(scratch, name), seed=config.seed)
+                methods.append(encoder(name, random, threads=config.threads or None))
+            else:
+                methods.append(perceptual_hash(name))
+        trained = trained or bundle.provenance.get("config", {})
+        limits = trained_limits(trained["augment"]) if "augment" in trained else None
+        report = evaluate(config, dataset, bundle, methods, trained_to=limits)
+    print(summary(report))
+    if config.logger == "wandb":
+        training().log_to_wandb(report, Path(config.out))
+
+
+def _open_bundle(
+    config: EvalConfig, training: Callable[[], Training], scratch: Path
+) -> tuple[Bundle, Path]:
+    """The bundle, made from ``ckpt`` if that is given, and the run folder it came from."""
+    if config.ckpt is None:
+        return Bundle.load(config.bundle), Path(config.bundle).resolve().parent
+    if config.write_thresholds:
+        raise ConfigError("write_thresholds: a checkpoint holds no thresholds; name a bundle=")
+    checkpoint = Path(config.ckpt)
+    if not checkpoint.is_file():
+        raise ConfigError(f"ckpt: {checkpoint} is not a file")
+    bundle = training().bundle_of_checkpoint(checkpoint, scratch / "bundle")
+    return bundle, checkpoint.resolve().parent.parent
 
 
 def evaluate(
     config: EvalConfig,
-    plan: Plan,
+    dataset: Dataset,
     bundle: Bundle,
     methods: Sequence[Method],
     *,
     trained_to: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Measure ``methods[0]``, the encoder of ``bundle``, and put the others beside it.
+    """Evaluate ``methods[0]``, the encoder of ``bundle``, put the others beside it, and write.
 
     Args:
         config: see there.
-        plan: pictures and labels.
+        dataset: pictures and labels.
         bundle: where ``threshold`` is looked up and operating points are stored.
         methods: the encoder first, then the baselines.
         trained_to: harshest severity of each family of edits that the training showed.
@@ -47,30 +113,35 @@ def evaluate(
     """
     threshold = None if config.threshold is None else bundle.threshold(config.threshold)
     prepare(Path(config.out), scores=config.scores)
-    encoded = encode(plan, methods, batch_size=config.batch_size, show_progress=True)
-    task = plan.make_task(encoded.kept)
+    encoded = encode(dataset, methods, batch_size=config.batch_size, bar="encoding")
+    task = dataset.make_task(encoded.kept)
     _require_pairs(task, encoded)
-    halves = split_sources(task, seed=config.seed) if config.halves and can_halve(task) else None
-    judged = []
+    halves = split_sources(task, seed=config.seed) if config.halves else None
+    results = []
     for method in methods:
-        vectors = vectors_of(plan, encoded, method.name)
-        measured = measure(method, task, *vectors, halves, show_progress=True)
-        judged.append(judge(config, plan, encoded, measured))
-    main, others = judged[0], judged[1:]
+        vectors = encoded.of_task(method.name)
+        scores = score_method(method, task, *vectors, halves, show_progress=True)
+        results.append(choose(scores, PRECISIONS, config.target_precision))
+    main, *others = results
     if threshold is not None:
-        main = judge_at(plan, encoded, main, f"given: {config.threshold}", threshold)
-    report = figures(config, plan, encoded, main, others)
-    report["bundle"] = _about(bundle)
+        name = f"given: {config.threshold}"
+        point = at_threshold(main.scores.test.scores, threshold)
+        main = replace(main, points=main.points | {name: point}, chosen=name)
+    main, collection = extrapolate(config, main)
+    report = figures(config, encoded, main, others, collection)
+    about = ("backbone", "image_size", "embedding_size", "files", "provenance")
+    report["bundle"] = {"directory": str(bundle.directory)}
+    report["bundle"] |= {name: getattr(bundle, name) for name in about}
     report["config"] = asdict(config)
-    report["robustness"] = _robustness(config, plan, encoded, main, methods[0], trained_to)
+    cells = robustness_map(config, encoded, main, trained_to)
+    report["robustness"] = [asdict(cell) for cell in cells]
     if config.write_thresholds:
-        report["stored"] = store_thresholds(bundle, main.points, plan.description)
-    pictures = gallery(plan, encoded, main.measured.test, main.threshold, config.gallery)
-    write(Path(config.out), report, main, others, pictures, scores=config.scores)
+        report["stored"] = _store_thresholds(bundle, main.points, dataset.description)
+    write(report, main, others, gallery(encoded, main, config.gallery))
     return report
 
 
-def store_thresholds(
+def _store_thresholds(
     bundle: Bundle, points: Mapping[str, OperatingPoint], measured_on: str
 ) -> list[str]:
     """Put the operating points into the bundle, replacing those of the same name.
@@ -78,12 +149,11 @@ def store_thresholds(
     Returns:
         The names that ``neardup compare --at`` now finds a threshold for.
     """
-    named = {
+    stored = dict(bundle.operating_points) | {
         name: replace(point, measured_on=measured_on)
         for name, point in points.items()
         if not name.startswith("given")
     }
-    stored = {**bundle.operating_points, **named}
     default = bundle.default_at
     if default not in stored or stored[default].threshold is None:
         default = "f1"
@@ -92,7 +162,7 @@ def store_thresholds(
 
 
 def _require_pairs(task: Task, encoded: Encoded) -> None:
-    copies = len(task.positive) // (2 if task.same_set else 1)
+    copies = task.copy_count
     if copies and copies < task.pair_count:
         return
     reason = "no pair of pictures is a copy, so there is nothing to find"
@@ -102,40 +172,3 @@ def _require_pairs(task: Task, encoded: Encoded) -> None:
         name, why = encoded.unreadable[0]
         reason += f"; {len(encoded.unreadable)} files could not be read, the first: {name}: {why}"
     raise ConfigError(f"protocol: {reason}")
-
-
-def _robustness(
-    config: EvalConfig,
-    plan: Plan,
-    encoded: Encoded,
-    main: Judged,
-    method: Method,
-    trained_to: Mapping[str, float] | None,
-) -> list[dict[str, Any]]:
-    """On pictures of the test half, so that the threshold was not chosen on them."""
-    if not plan.edits or not config.robustness_images or main.threshold is None:
-        return []
-    test = encoded.kept[main.measured.test.references]
-    drawn = np.random.default_rng(config.seed).permutation(test)[: config.robustness_images]
-    cells = robustness.measure(
-        plan.pictures,
-        sorted(drawn.tolist()),
-        method,
-        main.threshold,
-        trained_to=trained_to,
-        seed=config.seed + 1,
-        batch_size=config.batch_size,
-        show_progress=True,
-    )
-    return [asdict(cell) for cell in cells]
-
-
-def _about(bundle: Bundle) -> dict[str, Any]:
-    return {
-        "directory": str(bundle.directory),
-        "backbone": bundle.backbone,
-        "image_size": bundle.image_size,
-        "embedding_size": bundle.embedding_size,
-        "files": dict(bundle.files),
-        "provenance": dict(bundle.provenance),
-    }

@@ -14,7 +14,7 @@ from neardup.verify.match import Kind, Match
 
 _ENOUGH = 1.0
 _SOFT = 0.8
-_NOISY = 6.0  # grey levels: more than film has
+_NOISY = 8.0  # grey levels: more than film has, or a print
 
 
 class Reason(NamedTuple):
@@ -86,20 +86,23 @@ def _reasons(one: Look, other: Look) -> Iterator[Reason]:
     if one.traces is None or other.traces is None:
         return
     a, b = one.traces, other.traces
-    if b.noise > _NOISY and b.noise > 3 * a.noise or _specked(b, a):
+    if (b.noise > _NOISY and b.noise > 3 * a.noise) or _specked(b, a):
         yield Reason(3, "the other is noisy")
     if _framed(one, other):
         yield Reason(3, "the other has a border or a caption added")
-    elif _pixels(one) > 1.1 * _pixels(other) and _same_proportions(one, other):
-        if not _softer(one, other):
-            yield Reason(2, f"it has more pixels: {one.facts.width} x {one.facts.height}")
+    elif (
+        _pixels(one) > 1.1 * _pixels(other)
+        and _same_proportions(one, other)
+        and not _softer(one, other)
+    ):
+        yield Reason(2, f"it has more pixels: {one.facts.width} x {one.facts.height}")
+    if a.colour > 6 and b.colour < 1 and not _grainier(a, b):
+        yield Reason(3, "the other has lost its colours")
     if _grainier(a, b) or _grainier(b, a):
         return  # grain hides edges, corners, colours and the lack of them
     if b.plain_corners == 4 and a.plain_corners < 3 and not _framed(one, other):
         yield Reason(2, "the other was turned")
-    if a.colour > 6 and b.colour < 1:
-        yield Reason(3, "the other has lost its colours")
-    if b.blocks > 1.35 and b.blocks > 1.2 * a.blocks or b.quality < min(70, a.quality - 10):
+    if (b.blocks > 1.35 and b.blocks > 1.2 * a.blocks) or b.quality < min(70, a.quality - 10):
         yield Reason(2, "the other was compressed harder")
     if _softer(other, one):
         yield Reason(2, "the other was enlarged or blurred")

@@ -1,42 +1,28 @@
-"""What an evaluation takes from training: a run's own pictures, and the encoder it began with."""
+"""What an evaluation takes from training; see :class:`neardup.evaluation.run.Training`."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from neardup.bundle import Bundle
 from neardup.errors import ConfigError
-from neardup.training.config import EncoderConfig, ProceduralConfig
-from neardup.training.data.images import Images
+from neardup.evaluation.protocols.dataset import InMemory
+from neardup.training.config import EncoderConfig, ExportConfig, ProceduralConfig
 from neardup.training.data.sources import load_sources
 from neardup.training.encoder import Encoder
 from neardup.training.export.bundle_writer import write_bundle
+from neardup.training.export.export import export
 from neardup.training.schema import load
 
 
-@dataclass(frozen=True, slots=True)
-class Procedural:
-    """Pictures that are drawn instead of read, with names.
-
-    Attributes:
-        names: of the first N.
-        images: (H, W, 3) uint8 each; at least N.
-    """
-
-    names: Sequence[str]
-    images: Images
-
-    def load(self, index: int) -> NDArray[np.uint8]:
-        return self.images[index]
+def bundle_of_checkpoint(checkpoint: Path, folder: Path) -> Bundle:
+    """Make a bundle in ``folder``; for what is raised see :func:`export`."""
+    return export(ExportConfig(ckpt=str(checkpoint), out=str(folder)))
 
 
-def procedural_test_split(run: Path, *, most: int) -> Procedural | None:
+def procedural_test_split(run: Path, *, most: int) -> InMemory | None:
     """The test split of a run on procedural pictures, drawn again; None where the run has files.
 
     Args:
@@ -50,7 +36,7 @@ def procedural_test_split(run: Path, *, most: int) -> Procedural | None:
     if not isinstance(data, ProceduralConfig):
         return None
     test = load_sources(data, show=False).test
-    return Procedural([f"procedural {i}" for i in range(min(len(test), most))], test)
+    return InMemory([f"procedural {i}" for i in range(min(len(test), most))], test)
 
 
 def untrained(bundle: Bundle, folder: Path, *, seed: int) -> Bundle:

@@ -1,4 +1,4 @@
-"""A training run, from configuration to verdict and bundle."""
+"""A training run, from configuration to evaluation and bundle."""
 
 import logging
 import math
@@ -38,11 +38,11 @@ from neardup.training.config import TrainConfig
 from neardup.training.data.datamodule import PairDataModule, find_look_alikes
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.encoder import Encoder, TorchEmbedder
+from neardup.training.evaluation import Evaluation, evaluate
 from neardup.training.export.bundle_writer import write_bundle
 from neardup.training.module import SiameseModule
 from neardup.training.on_cpu import keep_freed_memory
 from neardup.training.teacher import load_teacher
-from neardup.training.verdict import Verdict, judge
 from neardup.training.weights import initial_encoder
 
 console = Console(stderr=True)
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 
 def train(config: TrainConfig) -> dict[str, Any]:
-    """Train, judge on the test split, export a bundle.
+    """Train, evaluate on the test split, export a bundle.
 
     Returns:
         What ``summary.json`` holds; empty on all processes but the first.
@@ -113,7 +113,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     )
     device = trainer.strategy.root_device
     size = config.data.size_at_inference
-    untrained = _judge(encoder.to(device), size, sources) if first_process else None
+    untrained = _evaluate(encoder.to(device), size, sources) if first_process else None
     look_alikes = None
     if count := config.data.look_alikes:
         look_alikes = find_look_alikes(encoder, sources.train, size, count=count)
@@ -135,26 +135,26 @@ def train(config: TrainConfig) -> dict[str, Any]:
         return {}
 
     encoder, _, saved = load_checkpoint(best_checkpoint(run_dir))
-    verdicts = {"before": untrained, "after": _judge(encoder.to(device), size, sources)}
+    evaluations = {"before": untrained, "after": _evaluate(encoder.to(device), size, sources)}
     if teacher:
         its_encoder = teacher.encoder.to(device)
-        verdicts["teacher"] = _judge(its_encoder, teacher.size_at_inference, sources)
-    trained = verdicts["after"]
+        evaluations["teacher"] = _evaluate(its_encoder, teacher.size_at_inference, sources)
+    trained = evaluations["after"]
     for doubt in summary.doubtful_points(trained):
         record["warnings"].append(doubt)
         log.warning("%s", doubt)
-    dashboard.show_verdict(trainer, verdicts, sources.test)
+    dashboard.show_evaluations(trainer, evaluations, sources.test)
     write_bundle(
         encoder,
         config.encoder,
         run_dir / "bundle",
         image_size=size,
         operating_points=trained.val.points,
-        default_at=trained.val.default_at,
+        default_at=trained.val.chosen,
         provenance=record | {"steps": saved["steps"], "config": asdict(config)},
     )
-    result = summary.write(config, record, throughput, verdicts, saved["steps"])
-    console.print(summary.table(verdicts))
+    result = summary.write(config, record, throughput, evaluations, saved["steps"])
+    console.print(summary.table(evaluations))
     _say(summary.next_commands(run_dir))
     finish_dashboards(trainer)
     return result
@@ -226,9 +226,9 @@ def _say(text: str) -> None:
     console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
-def _judge(encoder: Encoder, image_size: int, sources: Sources) -> Verdict:
+def _evaluate(encoder: Encoder, image_size: int, sources: Sources) -> Evaluation:
     embed = TorchEmbedder(encoder, image_size)
-    return judge(sources.val, sources.test, embed, data=sources.name)
+    return evaluate(sources.val, sources.test, embed, data=sources.name)
 
 
 LATEST = Path("outputs/latest")

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from neardup.evaluation.measures.synthetic import FamilyRow
+from neardup.evaluation.measures.results import FamilyRow
 from neardup.files import write_text
 from neardup.training.callbacks.throughput import Throughput
 from neardup.training.config import TrainConfig
 from neardup.training.data.sources import Sources
-from neardup.training.verdict import TOO_FEW, Verdict
+from neardup.training.evaluation import TOO_FEW, Evaluation
 
 FILE = "summary.json"
 _PACKAGES = ("neardup", "torch", "timm", "pytorch-lightning", "pytorch-metric-learning")
@@ -58,16 +58,15 @@ def write(
     config: TrainConfig,
     record: dict[str, Any],
     throughput: Throughput,
-    verdicts: Mapping[str, Verdict],
+    evaluations: Mapping[str, Evaluation],
     best_step: int,
 ) -> dict[str, Any]:
     """Write ``summary.json`` into the run folder and return it.
 
-    ``verdicts`` are on the encoder ``before`` and ``after`` training and on its ``teacher``, where
-    it has one.
+    ``evaluations`` are those of the encoder ``before`` and ``after`` training and of its
+    ``teacher``, where it has one.
     """
-    trained = verdicts["after"]
-    best = trained.val.points[trained.val.default_at]
+    trained = evaluations["after"]
     result = {
         "steps": config.trainer.max_steps,
         "best_step": best_step,
@@ -75,37 +74,36 @@ def write(
         "training_seconds": round(throughput.seconds, 1),
         "images_per_second": round(throughput.images_per_second, 2),
         "data_wait_share": round(throughput.data_wait_share, 4),
-        "threshold": best.threshold,
+        "threshold": trained.val.threshold,
         **trained.as_dict(),
-        "untrained": verdicts["before"].as_dict(),
+        "untrained": evaluations["before"].as_dict(),
         **record,
     }
-    if "teacher" in verdicts:
-        result["teacher"] = {**record["teacher"], **verdicts["teacher"].as_dict()}
+    if "teacher" in evaluations:
+        result["teacher"] = {**record["teacher"], **evaluations["teacher"].as_dict()}
     write_text(Path(config.run_dir) / FILE, json.dumps(result, indent=2) + "\n")
     return result
 
 
-def table(verdicts: Mapping[str, Verdict]) -> Table:
-    """The verdicts beside one another, a row per family of edits; precision where two leave room.
+def table(evaluations: Mapping[str, Evaluation]) -> Table:
+    """The evaluations beside one another, a row per edit; precision where there are only two.
 
-    80 columns are what a terminal has.
+    More would not fit the 80 columns of a terminal.
     """
     thresholds = ", ".join(
-        f"{verdict.val.points[verdict.val.default_at].threshold:.3f} {name}"
-        f" ({verdict.val.default_at})"
-        for name, verdict in verdicts.items()
+        f"{evaluation.val.threshold:.3f} {name} ({evaluation.val.chosen})"
+        for name, evaluation in evaluations.items()
     )
     title = f"Test images at the threshold chosen on validation: {thresholds}"
     drawn = Table(title=title, title_justify="left", show_edge=False)
     drawn.add_column("edit", no_wrap=True)
     measures = {"AP": "average_precision", "recall": "recall", "prec.": "precision"}
-    if len(verdicts) > 2:
+    if len(evaluations) > 2:
         del measures["prec."]
     for measure in measures:
-        for name in verdicts:
+        for name in evaluations:
             drawn.add_column(f"{measure}\n{name}", justify="right")
-    for rows in zip(*(verdict.rows for verdict in verdicts.values()), strict=True):
+    for rows in zip(*(evaluation.rows for evaluation in evaluations.values()), strict=True):
         if rows[0].family == "all":
             drawn.add_section()
         cells = [_figure(row, field) for field in measures.values() for row in rows]
@@ -119,12 +117,12 @@ def _figure(row: FamilyRow, field: str) -> str:
     return "-" if field == "precision" and nothing_called else f"{getattr(row, field):.3f}"
 
 
-def doubtful_points(verdict: Verdict) -> list[str]:
+def doubtful_points(evaluation: Evaluation) -> list[str]:
     """The operating points that validation is too small for, each in a sentence."""
     return [
         f"{name} was chosen on {point.measured_on.split(': ', 1)[1].split(';')[0]}: {TOO_FEW} it;"
         " give more validation images, or measure it with eval.py write_thresholds=true"
-        for name, point in verdict.val.points.items()
+        for name, point in evaluation.val.points.items()
         if TOO_FEW in point.measured_on
     ]
 

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from neardup.errors import ConfigError
-from neardup.evaluation.edits.named import FAMILIES, HARD, MISSION, STRONG, Edit, apply_edit
+from neardup.evaluation.edits.named import (
+    FAMILIES,
+    HARD,
+    MISSION,
+    STRONG,
+    Edit,
+    apply_edit,
+    edit_image,
+)
 
 NONE = {"zoom": 1, "aspect": 1, "downscale": 1, "grayscale": 0, "mirror": 0, "salt_and_pepper": 0}
 NONE |= dict.fromkeys(["brightness", "contrast", "saturation", "rotation", "gaussian_noise"], 0)
@@ -138,6 +146,15 @@ def test_a_thumbnail_has_the_side_it_says_and_nothing_is_enlarged(image: np.ndar
 
 def generators(count: int) -> list:
     return [partial(np.random.default_rng, seed) for seed in range(count)]
+
+
+def test_an_edit_depends_on_seed_edit_and_picture_alone(image: np.ndarray) -> None:
+    edit = Edit("zoom", 1.5)
+    first = edit_image(image, 3, edit, seed=0)
+    assert np.array_equal(first, edit_image(image, 3, edit, seed=0))
+    assert not np.array_equal(first, edit_image(image, 4, edit, seed=0))
+    assert not np.array_equal(first, edit_image(image, 3, edit, seed=1))
+    assert first.shape == (40, 53, 3)
 
 
 def test_unknown_families_and_impossible_severities_are_refused() -> None:

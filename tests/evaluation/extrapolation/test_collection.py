@@ -6,17 +6,16 @@ from made_up import copies
 
 from neardup.distance import l2_matrix
 from neardup.evaluation.extrapolation.collection import (
-    check_by_holding_out,
+    check_predictions,
     expected_false_pairs,
     false_pair_rates,
     point_name,
 )
-from neardup.evaluation.measures.hard_negatives import rows
 from neardup.evaluation.measures.scoring import score
 
 
 @pytest.fixture(scope="module")
-def measured():
+def sample():
     task, queries, references = copies(400, 2, noise=0.05, seed=0, size=12)
     return task, score(task, queries, references, l2_matrix)
 
@@ -32,8 +31,8 @@ def test_expected_false_pairs_is_pairs_times_rate():
     assert expected_false_pairs(1000, 1e-3) == pytest.approx(499.5)
 
 
-def test_rates_are_counted_where_they_can_be_and_modelled_below(measured):
-    task, scores = measured
+def test_rates_are_counted_where_they_can_be_and_modelled_below(sample):
+    task, scores = sample
     rates = false_pair_rates(task, scores, draws=60, seed=0)
     counted = float(scores.near_distance[999])
     estimate, low, high = rates.rate(counted)
@@ -44,8 +43,8 @@ def test_rates_are_counted_where_they_can_be_and_modelled_below(measured):
     assert deeper[0] * scores.negatives == pytest.approx(5, rel=2)
 
 
-def test_a_threshold_keeps_its_promise_at_the_upper_end(measured):
-    task, scores = measured
+def test_a_threshold_keeps_its_promise_at_the_upper_end(sample):
+    task, scores = sample
     rates = false_pair_rates(task, scores, draws=60, seed=0)
     threshold = rates.threshold(100 / scores.negatives)
     assert isinstance(threshold, float)
@@ -55,9 +54,9 @@ def test_a_threshold_keeps_its_promise_at_the_upper_end(measured):
     assert "evaluate on more pictures" in refused
 
 
-def test_holding_out_predicts_the_whole(measured):
-    task, scores = measured
-    checked = check_by_holding_out(task, scores, share=0.5, draws=100, seed=1)
+def test_holding_out_predicts_the_whole(sample):
+    task, scores = sample
+    checked = check_predictions(task, scores, share=0.5, draws=100, seed=1)
     assert len(checked) >= 4
     inside = [row.low <= row.counted <= row.high for row in checked]
     assert np.mean(inside) >= 0.7
@@ -69,18 +68,4 @@ def test_holding_out_predicts_the_whole(measured):
 def test_a_part_too_small_is_refused():
     task, queries, references = copies(12, 1, noise=0.05, seed=0)
     scores = score(task, queries, references, l2_matrix)
-    assert "a fit needs" in check_by_holding_out(task, scores, share=0.4, draws=20, seed=0)
-
-
-def test_hard_negatives_are_counted_by_kind(measured):
-    task, scores = measured
-    threshold = 0.5
-    found = {row.kind: row for row in rows(task, scores, threshold)}
-    distance = scores.near_distance
-    assert found["all"].false_alarms == np.count_nonzero(distance <= threshold)
-    same = task.query_class[scores.near[:, 0]] == task.reference_class[scores.near[:, 1]]
-    assert found["same class"].pairs == np.count_nonzero(same)
-    assert found["same class"].false_alarms == np.count_nonzero(same & (distance <= threshold))
-    assert found["nearest of each query"].pairs == 800
-    nearest = np.count_nonzero(scores.nearest_distance <= threshold)
-    assert found["nearest of each query"].false_alarms == nearest
+    assert "a fit needs" in check_predictions(task, scores, share=0.4, draws=20, seed=0)

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 from made_up import copies, make_task, unit
+from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from neardup.distance import l2_matrix
-from neardup.evaluation.measures.bootstrap import Resampler, _Prepared, intervals, precision_band
-from neardup.evaluation.measures.curve import at, average_precision_of
-from neardup.evaluation.measures.measure import PRECISIONS
-from neardup.evaluation.measures.metrics import average_precision, recall_at_precision
-from neardup.evaluation.measures.ranking import isc_of_scores
+from neardup.evaluation.measures.bootstrap import Redrawn, Resampler, intervals, precision_band
+from neardup.evaluation.measures.metrics import at_threshold, average_precision, isc2021
+from neardup.evaluation.measures.results import PRECISIONS
 from neardup.evaluation.measures.scoring import score
 
 THRESHOLD = 0.9
@@ -17,29 +16,29 @@ THRESHOLD = 0.9
 
 def prepared(task, queries, references):
     scores = score(task, queries, references, l2_matrix)
-    resampler = Resampler.of(task)
-    return scores, resampler, _Prepared(task, scores, resampler, {"mine": THRESHOLD}, PRECISIONS)
+    return scores, Resampler(task), Redrawn(task, scores, {"mine": THRESHOLD}, PRECISIONS)
 
 
 def test_drawing_every_source_once_gives_the_figures_themselves():
     task, queries, references = copies(20, 3, noise=0.4, seed=0, size=8)
     scores, resampler, ready = prepared(task, queries, references)
     figures = ready.figures(np.ones(resampler.sources))
-    assert figures["average_precision"] == pytest.approx(average_precision_of(scores))
-    assert (figures["precision at mine"], figures["recall at mine"]) == pytest.approx(
-        at(scores, THRESHOLD)
-    )
-    assert resampler.of_all_negatives(np.ones(20), task) == scores.negatives
-    isc = isc_of_scores(scores)
-    assert figures["micro_average_precision_isc2021"] == pytest.approx(isc.micro_average_precision)
-    assert figures["recall_at_p90_isc2021"] == pytest.approx(isc.recall_at_p90)
+    assert figures["average_precision"] == pytest.approx(average_precision(scores))
+    point = at_threshold(scores, THRESHOLD)
+    assert figures["precision at mine"] == pytest.approx(point.precision)
+    assert figures["recall at mine"] == pytest.approx(point.recall)
+    assert resampler.of_all_negatives(np.ones(20)) == scores.negatives
+    micro_average_precision, recall_at_p90 = isc2021(scores)
+    assert figures["micro_average_precision_isc2021"] == pytest.approx(micro_average_precision)
+    assert figures["recall_at_p90_isc2021"] == pytest.approx(recall_at_p90)
 
 
 def test_never_having_seen_an_error_is_not_certainty():
     task, queries, references = copies(30, 1, noise=0.01, seed=0)
     scores = score(task, queries, references, l2_matrix)
     found = intervals(task, scores, thresholds={"mine": 0.3}, precisions=(), draws=50, seed=0)
-    assert at(scores, 0.3) == (1.0, 1.0)
+    point = at_threshold(scores, 0.3)
+    assert (point.precision, point.recall) == (1.0, 1.0)
     assert found["precision at mine"] == (pytest.approx(30 / 33), 1.0)
     assert found["recall at mine"] == (pytest.approx(0.9), 1.0)
 
@@ -59,20 +58,20 @@ def test_a_draw_is_the_figure_of_the_pairs_repeated(same_set):
     is_positive = np.arange(len(pairs)) < len(scores.positive)
     distance, is_positive = np.repeat(distance, times), np.repeat(is_positive, times)
     figures = ready.figures(drawn)
-    assert figures["average_precision"] == pytest.approx(average_precision(distance, is_positive))
-    from neardup.evaluation.measures.metrics import sweep
-
+    expected = average_precision_score(is_positive, -distance)
+    assert figures["average_precision"] == pytest.approx(expected)
+    precision, recall, _ = precision_recall_curve(is_positive, -distance)
     for target in PRECISIONS:
-        expected = recall_at_precision(sweep(distance, is_positive), target).recall
+        expected = recall[precision >= target].max()
         assert figures[f"recall_at_precision={target:g}"] == pytest.approx(expected)
-    assert resampler.of_all_negatives(drawn, task) == np.count_nonzero(~is_positive)
+    assert resampler.of_all_negatives(drawn) == np.count_nonzero(~is_positive)
 
 
 def test_the_intervals_hold_the_truth_about_as_often_as_they_say():
     truth = []
     for seed in range(100, 106):
         task, queries, references = copies(300, 1, noise=0.35, seed=seed, size=12)
-        truth.append(at(score(task, queries, references, l2_matrix), THRESHOLD)[1])
+        truth.append(at_threshold(score(task, queries, references, l2_matrix), THRESHOLD).recall)
     inside = 0
     for seed in range(40):
         task, queries, references = copies(40, 1, noise=0.35, seed=seed, size=12)

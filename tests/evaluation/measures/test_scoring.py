@@ -7,13 +7,12 @@ from sklearn.metrics import average_precision_score
 
 from neardup.distance import l2_matrix
 from neardup.evaluation.measures import scoring
-from neardup.evaluation.measures.curve import (
-    at,
-    average_precision_of,
-    false_positive_rate,
-    sweep_scores,
+from neardup.evaluation.measures.metrics import (
+    at_threshold,
+    average_precision,
+    false_positives,
+    precision_recall_curve,
 )
-from neardup.evaluation.measures.metrics import at_threshold, sweep
 from neardup.evaluation.measures.scoring import Scale, score
 
 BITS = Scale(upper=12, step=1, whole=True)
@@ -60,11 +59,12 @@ def test_with_room_for_all_pairs_everything_is_exact(case):
     )
     np.testing.assert_allclose(scores.near_distance, np.sort(distance[~is_positive]), atol=1e-6)
     expected_precision = average_precision_score(is_positive, -distance)
-    assert average_precision_of(scores) == pytest.approx(expected_precision)
-    swept, expected = sweep_scores(scores), sweep(distance, is_positive)
-    np.testing.assert_allclose(swept.threshold, expected.threshold, atol=1e-6)
-    np.testing.assert_array_equal(swept.true_positives, expected.true_positives)
-    np.testing.assert_array_equal(swept.false_positives, expected.false_positives)
+    assert average_precision(scores) == pytest.approx(expected_precision)
+    curve = precision_recall_curve(scores)
+    np.testing.assert_allclose(curve.threshold, np.unique(distance), atol=1e-6)
+    called = distance[None] <= np.unique(distance)[:, None]
+    np.testing.assert_array_equal(curve.true_positives, (called & is_positive).sum(axis=1))
+    np.testing.assert_array_equal(curve.false_positives, (called & ~is_positive).sum(axis=1))
 
 
 @pytest.mark.usefixtures("_blocks")
@@ -74,18 +74,16 @@ def test_with_little_room_counts_stay_exact_and_bounds_hold(case, keep):
     scores = score(*CASES[case], keep=keep)
     distance, is_positive = loop(case)
     assert len(scores.near) <= keep
-    swept = sweep_scores(scores)
-    assert swept.true_positives[-1] == np.count_nonzero(is_positive)
-    assert swept.false_positives[-1] == np.count_nonzero(~is_positive)
-    for row, threshold in enumerate(swept.threshold):
+    curve = precision_recall_curve(scores)
+    assert curve.true_positives[-1] == np.count_nonzero(is_positive)
+    assert curve.false_positives[-1] == np.count_nonzero(~is_positive)
+    for row, threshold in enumerate(curve.threshold):
         below = distance <= np.float32(threshold)
-        assert swept.true_positives[row] == np.count_nonzero(below & is_positive)
-        assert swept.false_positives[row] == np.count_nonzero(below & ~is_positive)
-        assert false_positive_rate(scores, threshold) == pytest.approx(
-            swept.false_positives[row] / swept.negatives
-        )
+        assert curve.true_positives[row] == np.count_nonzero(below & is_positive)
+        assert curve.false_positives[row] == np.count_nonzero(below & ~is_positive)
+        assert false_positives(scores, threshold) == curve.false_positives[row]
     exact = average_precision_score(is_positive, -distance)
-    assert exact - 0.05 <= average_precision_of(scores) <= exact + 1e-9
+    assert exact - 0.05 <= average_precision(scores) <= exact + 1e-9
     inside = np.sort(distance[~is_positive])[: len(scores.near)]
     np.testing.assert_allclose(scores.near_distance, inside, atol=1e-6)
 
@@ -105,7 +103,6 @@ def test_neighbours_of_each_query(case):
     }  # fmt: skip
     for q in range(len(queries)):
         assert scores.nearest_distance[q] == pytest.approx(min(negatives[q]), abs=1e-6)
-        assert (q, int(scores.nearest_negative[q])) not in apart
     assert {tuple(pair) for pair in scores.ranked.tolist()} == positive
     for (q, r), closer in zip(scores.ranked, scores.closer_negatives, strict=True):
         assert closer == sum(d <= whole[q, r] + 1e-7 for d in negatives[q])
@@ -116,8 +113,12 @@ def test_a_threshold_chosen_elsewhere():
     scores = score(task, queries, references, l2_matrix)
     distance, is_positive = loop("copies")
     for threshold in (0.0, 0.7, 1.1, 2.0):
-        assert at(scores, threshold) == at_threshold(distance, is_positive, threshold)
-    assert at(scores, None) == (1.0, 0.0)
+        called = distance <= np.float32(threshold)
+        point = at_threshold(scores, threshold)
+        assert point.recall == (called & is_positive).sum() / is_positive.sum()
+        assert point.precision == (is_positive[called].mean() if called.any() else 1.0)
+    nothing = at_threshold(scores, None)
+    assert (nothing.precision, nothing.recall) == (1.0, 0.0)
 
 
 def test_parts_are_what_scoring_them_alone_gives():

@@ -7,10 +7,11 @@ import pytest
 
 from neardup.errors import ConfigError
 from neardup.evaluation.edits.named import MISSION, Edit
-from neardup.evaluation.protocols.groups import plan_groups
-from neardup.evaluation.protocols.pairs import folder_pictures, plan_pairs
-from neardup.evaluation.protocols.plan import encode, vectors_of
-from neardup.evaluation.protocols.retrieval import plan_retrieval
+from neardup.evaluation.methods import Method
+from neardup.evaluation.protocols.dataset import encode
+from neardup.evaluation.protocols.groups import groups_dataset
+from neardup.evaluation.protocols.pairs import folder_pictures, pairs_dataset
+from neardup.evaluation.protocols.retrieval import retrieval_dataset
 
 
 @pytest.fixture
@@ -32,19 +33,19 @@ def labels(folder, text):
 FULL = "path,group\na/1.png,x\na/2.png,x\nb/3.png,y\nb/4.png,y\nc/5.png,z\n"
 
 
-def everything(plan):
-    return plan.make_task(np.arange(len(plan.pictures.names)))
+def everything(dataset):
+    return dataset.make_task(np.arange(len(dataset.pictures.names)))
 
 
 def test_groups_are_pairs_within(folder):
-    task = everything(plan_groups(folder, labels(folder, FULL)))
+    task = everything(groups_dataset(folder, labels(folder, FULL)))
     assert task.same_set
     assert {tuple(p) for p in task.positive.tolist()} == {(0, 1), (1, 0), (2, 3), (3, 2)}
     assert task.pair_count == 10
 
 
 def test_a_line_may_stand_twice(folder):
-    task = everything(plan_groups(folder, labels(folder, FULL + "a/1.png,x\n")))
+    task = everything(groups_dataset(folder, labels(folder, FULL + "a/1.png,x\n")))
     assert task.pair_count == 10
 
 
@@ -53,7 +54,7 @@ def test_ignored_pairs_count_nowhere(folder):
         "path,group,ignore\na/1.png,x,y\na/2.png,x,\nb/3.png,y,\nb/4.png,y,\nc/5.png,z,*\n"
         "c/6.jpg,y,y\n"
     )
-    task = everything(plan_groups(folder, labels(folder, text)))
+    task = everything(groups_dataset(folder, labels(folder, text)))
     ignored = {tuple(p) for p in task.ignored.tolist()}
     once = {(0, 2), (0, 3), (0, 5), (2, 5), (3, 5)} | {(i, 4) for i in range(4)} | {(4, 5)}
     assert ignored == once | {(b, a) for a, b in once}
@@ -63,8 +64,8 @@ def test_ignored_pairs_count_nowhere(folder):
 
 def test_classes_are_read_and_unreadable_pictures_leave(folder):
     text = "path,group,class\na/1.png,x,cat\na/2.png,x,cat\nb/3.png,y,\nb/4.png,y,dog\n"
-    plan = plan_groups(folder, labels(folder, text))
-    task = plan.make_task(np.array([0, 2, 3]))
+    dataset = groups_dataset(folder, labels(folder, text))
+    task = dataset.make_task(np.array([0, 2, 3]))
     assert task.query_names == ("a/1.png", "b/3.png", "b/4.png")
     assert task.query_class[1] == -1
     assert task.query_class[0] != task.query_class[2]
@@ -88,14 +89,14 @@ def test_classes_are_read_and_unreadable_pictures_leave(folder):
 )
 def test_bad_group_files_are_refused(folder, text, reason):
     with pytest.raises(ConfigError, match=reason):
-        plan_groups(folder, labels(folder, text))
+        groups_dataset(folder, labels(folder, text))
 
 
 def test_a_missing_group_file_or_root_is_refused(folder):
     with pytest.raises(ConfigError, match=r"groups\.csv: No such file"):
-        plan_groups(folder, folder / "groups.csv")
+        groups_dataset(folder, folder / "groups.csv")
     with pytest.raises(ConfigError, match=r"protocol.root: .* is not a folder"):
-        plan_groups(folder / "nowhere", folder / "groups.csv")
+        groups_dataset(folder / "nowhere", folder / "groups.csv")
 
 
 def test_retrieval_with_and_without_header_and_suffix(folder, tmp_path):
@@ -106,12 +107,12 @@ def test_retrieval_with_and_without_header_and_suffix(folder, tmp_path):
         "1,3\n2.png,4\n",
     ):
         truth.write_text(text)
-        plan = plan_retrieval(folder / "a", folder / "b", truth)
-        task = everything(plan)
+        dataset = retrieval_dataset(folder / "a", folder / "b", truth)
+        task = everything(dataset)
         assert task.positive.tolist() == [[0, 0], [1, 1]]
         assert task.pair_count == 4
     truth.write_text("query,reference,ignore\n1,3,\n1,4,yes\n")
-    task = everything(plan_retrieval(folder / "a", folder / "b", truth))
+    task = everything(retrieval_dataset(folder / "a", folder / "b", truth))
     assert task.ignored.tolist() == [[0, 1]]
     assert task.query_source[0] == task.reference_source[0]
     assert len(task.sources) == 3
@@ -129,16 +130,14 @@ def test_bad_ground_truth_is_refused(folder, tmp_path, text, reason):
     truth = tmp_path / "truth.csv"
     truth.write_text(text)
     with pytest.raises(ConfigError, match=reason):
-        plan_retrieval(folder / "a", folder / "b", truth)
+        retrieval_dataset(folder / "a", folder / "b", truth)
 
 
-class Mean:
-    """Encodes a picture by its mean colour."""
+def mean_colour(images):
+    return np.stack([image.reshape(-1, 3).mean(axis=0) for image in images]).astype(np.float32)
 
-    name = "mean"
 
-    def encode(self, images):
-        return np.stack([image.reshape(-1, 3).mean(axis=0) for image in images]).astype(np.float32)
+MEAN = Method(name="mean", encode=mean_colour)
 
 
 def test_a_copy_on_another_picture_is_not_compared_with_that_one(folder):
@@ -146,12 +145,12 @@ def test_a_copy_on_another_picture_is_not_compared_with_that_one(folder):
     (folder / "b/0.png").write_text("not a picture")
     pictures = folder_pictures(folder, max_images=100, side=32, seed=0)
     edits = (Edit("mirror", 1), Edit("collage", 0.01))
-    plan = plan_pairs(pictures, edits, where="here", seed=0)
-    encoded = encode(plan, [Mean()], batch_size=4)
-    task = plan.make_task(encoded.kept)
+    dataset = pairs_dataset(pictures, edits, where="here", seed=0)
+    encoded = encode(dataset, [MEAN], batch_size=4)
+    task = dataset.make_task(encoded.kept)
     count = len(encoded.kept)
     assert task.ignored.tolist() == [[2 * i + 1, (i + 1) % count] for i in range(count)]
-    queries, references = vectors_of(plan, encoded, "mean")
+    queries, references = encoded.of_task("mean")
     for query, ground in task.ignored:  # a picture that covers a hundredth leaves the ground's mean
         gaps = np.abs(references - queries[query]).max(axis=1)
         assert gaps.argmin() == ground
@@ -160,17 +159,17 @@ def test_a_copy_on_another_picture_is_not_compared_with_that_one(folder):
 def test_pairs_skip_what_is_not_a_picture_and_line_up(folder):
     (folder / "a/0.png").write_text("not a picture")
     pictures = folder_pictures(folder, max_images=100, side=32, seed=0)
-    plan = plan_pairs(pictures, MISSION, where="here", seed=0)
-    encoded = encode(plan, [Mean()], batch_size=10)
+    dataset = pairs_dataset(pictures, MISSION, where="here", seed=0)
+    encoded = encode(dataset, [MEAN], batch_size=10)
     assert [name for name, _ in encoded.unreadable] == ["a/0.png"]
-    task = plan.make_task(encoded.kept)
-    queries, references = vectors_of(plan, encoded, "mean")
+    task = dataset.make_task(encoded.kept)
+    queries, references = encoded.of_task("mean")
     assert references.shape == (6, 3)
     assert queries.shape == (6 * len(MISSION), 3)
     assert len(task.query_names) == len(queries)
     assert task.query_names[0] == "a/1.png (brightness 40%)"
     picture, edit = 3, 4
-    own = Mean().encode([plan.view(int(encoded.kept[picture]), edit)])[0]
+    own = mean_colour([dataset.view(int(encoded.kept[picture]), edit)])[0]
     np.testing.assert_array_equal(queries[picture * len(MISSION) + edit], own)
     same = {
         (task.reference_names[a][0], task.reference_names[b][0])

@@ -4,6 +4,7 @@ An :class:`Edit` is a family and a severity; :data:`FAMILIES` says what the seve
 means and where it leaves the picture unchanged. The same generator state gives the same pixels.
 """
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neardup.errors import ConfigError
-from neardup.evaluation.edits import geometry, pixels, surroundings
+from neardup.evaluation.edits import geometry, pixels
 from neardup.evaluation.edits.pixels import Pixels
 
 
@@ -68,8 +69,7 @@ FAMILIES: dict[str, Family] = {
         pixels.hue_saturation,
         "hue {:g}° & saturation",
         "degrees; saturation 1 + degrees/60",
-        0,
-        180,
+        *(0, 180),
     ),
     "zoom": Family(geometry.zoom, "zoom {:g}x", "cropped side is 1/severity", 1, 100),
     "salt_and_pepper": Family(
@@ -96,12 +96,12 @@ FAMILIES: dict[str, Family] = {
         geometry.perspective, "perspective {:.0%}", "most that a corner moves, of the side", 0, 0.45
     ),
     "filter": Family(pixels.filtered, "filter", "1 filters, 0 does not", 0, 1),
-    "meme": Family(surroundings.meme, "meme {:.0%}", "height of the letters over that", 0.01, 0.4),
+    "meme": Family(geometry.meme, "meme {:.0%}", "height of the letters over that", 0.01, 0.4),
     "screenshot": Family(
-        surroundings.screenshot, "screenshot {:.0%}", "share of the screen's area", 0.05, 1
+        geometry.screenshot, "screenshot {:.0%}", "share of the screen's area", 0.05, 1
     ),
     "collage": Family(
-        surroundings.collage, "on another {:.0%}", "share of its area", 0.01, 1, on_ground=True
+        geometry.collage, "on another {:.0%}", "share of its area", 0.01, 1, on_ground=True
     ),
     "all_at_once": Family(_all_at_once, "all at once, zoom {:g}x", "zoom; the rest stays", 1, 100),
 }
@@ -163,44 +163,30 @@ def apply_edit(
     return family.apply(image, edit.severity, rng, ground)
 
 
-MISSION: tuple[Edit, ...] = (
-    Edit("brightness", 0.4),
-    Edit("contrast", 0.4),
-    Edit("hue_saturation", 18),
-    Edit("zoom", 1.5),
-    Edit("salt_and_pepper", 0.05),
-    Edit("gaussian_noise", 25),
-    Edit("all_three", 1.5),
-)
+def edit_image(
+    image: Pixels, index: int, edit: Edit, *, seed: int, ground: Pixels | None = None
+) -> Pixels:
+    """The edited picture; its randomness depends on ``seed``, the edit and ``index`` alone."""
+    rng = np.random.default_rng([seed, zlib.crc32(edit.name.encode()), index])
+    return apply_edit(image, edit, rng, ground)
+
+
+MISSION = (
+    Edit("brightness", 0.4), Edit("contrast", 0.4), Edit("hue_saturation", 18), Edit("zoom", 1.5),
+    Edit("salt_and_pepper", 0.05), Edit("gaussian_noise", 25), Edit("all_three", 1.5),
+)  # fmt: skip
 """The transformations that the encoder is trained for, at the far end of their range."""
 
-STRONG: tuple[Edit, ...] = (
-    Edit("jpeg", 10),
-    Edit("blur", 2),
-    Edit("grayscale", 1),
-    Edit("rotation", 8),
-    Edit("mirror", 1),
-    Edit("caption", 0.15),
-    Edit("border", 0.1),
-    Edit("aspect", 1.35),
-    Edit("zoom", 2.5),
-)
+STRONG = (
+    Edit("jpeg", 10), Edit("blur", 2), Edit("grayscale", 1), Edit("rotation", 8), Edit("mirror", 1),
+    Edit("caption", 0.15), Edit("border", 0.1), Edit("aspect", 1.35), Edit("zoom", 2.5),
+)  # fmt: skip
 """Common transformations that the default training does not show."""
 
-HARD: tuple[Edit, ...] = (
-    Edit("zoom", 3),
-    Edit("zoom", 4),
-    Edit("rotation", 25),
-    Edit("rotation", 90),
-    Edit("rotation", 180),
-    Edit("exposure", 2.5),
-    Edit("perspective", 0.2),
-    Edit("meme", 0.14),
-    Edit("screenshot", 0.4),
-    Edit("collage", 0.5),
-    Edit("collage", 0.25),
-    Edit("filter", 1),
-    Edit("all_at_once", 1.5),
-    Edit("thumbnail", 48),
-)
+HARD = (
+    Edit("zoom", 3), Edit("zoom", 4), Edit("rotation", 25), Edit("rotation", 90),
+    Edit("rotation", 180), Edit("exposure", 2.5), Edit("perspective", 0.2), Edit("meme", 0.14),
+    Edit("screenshot", 0.4), Edit("collage", 0.5), Edit("collage", 0.25), Edit("filter", 1),
+    Edit("all_at_once", 1.5), Edit("thumbnail", 48),
+)  # fmt: skip
 """What is left of a picture after it went around: copies that most methods lose."""

@@ -1,1 +1,1 @@
-"""From the pairs that were measured to collections far larger than them."""
+"""From the pairs that were scored to collections far larger than them."""

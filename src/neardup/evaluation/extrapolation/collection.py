@@ -1,18 +1,18 @@
 """How many false pairs to expect when a whole collection is searched."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neardup.evaluation.config import EvalConfig
 from neardup.evaluation.extrapolation.tail import TailFit, fit_depths, fit_tail
-from neardup.evaluation.measures.bootstrap import LEVEL, Resampler
-from neardup.evaluation.measures.curve import false_positive_rate
-from neardup.evaluation.measures.measure import Judged, tested
+from neardup.evaluation.measures.bootstrap import TAILS, Resampler
+from neardup.evaluation.measures.metrics import at_threshold, false_positives
+from neardup.evaluation.measures.results import Result
 from neardup.evaluation.measures.scoring import PairScores
-from neardup.evaluation.protocols.task import Ids, Task
+from neardup.evaluation.protocols.task import Ids, Task, renumber
 
 _ENOUGH_SEEN = 30
 """False pairs in the sample from which their share is taken as it is, without a model."""
@@ -26,38 +26,32 @@ class FalsePairRates:
     """False-positive rates by threshold, from counts where they are enough and a model below.
 
     Attributes:
-        negatives: negative pairs in the sample.
+        scores: of the sample.
         fit: the tail's model, or why there is none.
-        redrawn: the model of each resampling of the sources: (B, 3) share below the level, shape,
-            scale; empty without a model.
-        seen: (K,) ascending distances of the closest negatives.
-        complete_to: up to which distance ``seen`` is complete.
+        redrawn: the models of resampled sources, all with the level of ``fit``; empty without one.
     """
 
-    negatives: int
+    scores: PairScores
     fit: TailFit | str
-    redrawn: NDArray[np.float64]
-    seen: NDArray[np.float32]
-    complete_to: float
+    redrawn: list[TailFit]
 
     @property
-    def counted_from(self) -> float:
-        """The distance from which counts are used; inf when even the last count is too small."""
-        if len(self.seen) < _ENOUGH_SEEN:
-            return float("inf")
-        return float(self.seen[_ENOUGH_SEEN - 1])
+    def negatives(self) -> int:
+        """Negative pairs in the sample."""
+        return self.scores.negatives
 
     def rate(self, threshold: float) -> tuple[float, float, float] | None:
         """Estimate and 95 % interval of the rate at a threshold; None where neither way carries."""
-        if self.counted_from <= threshold <= self.complete_to:
-            below = int(np.searchsorted(self.seen, np.float32(threshold), side="right"))
+        below = false_positives(self.scores, threshold)
+        if below >= _ENOUGH_SEEN and threshold <= self.scores.complete_to:
             return below / self.negatives, *self._spread_of_count(below)
         if isinstance(self.fit, str) or threshold > self.fit.level:
             return None
         estimate = float(self.fit.rate(threshold))
         if estimate < 1 / (_FARTHEST * self.negatives):
             return None
-        return estimate, *self._spread(threshold)
+        low, high = np.quantile([float(fit.rate(threshold)) for fit in self.redrawn], TAILS)
+        return estimate, float(low), float(high)
 
     def threshold(self, rate: float) -> float | str:
         """The largest distance whose rate stays within ``rate`` at the upper end of its interval.
@@ -72,7 +66,7 @@ class FalsePairRates:
             )
         if isinstance(self.fit, str) and rate * self.negatives < _ENOUGH_SEEN:
             return self.fit
-        high = float(self.seen[-1]) if len(self.seen) else 0.0
+        high = float(self.scores.near_distance[-1]) if len(self.scores.near_distance) else 0.0
         low = 0.0 if isinstance(self.fit, str) else max(0.0, self.fit.threshold(lowest))
         for _ in range(50):  # bisection: the upper end grows with the threshold
             middle = (low + high) / 2
@@ -86,29 +80,11 @@ class FalsePairRates:
             )
         return float(np.float32(low))
 
-    def _spread(self, threshold: float) -> tuple[float, float]:
-        assert isinstance(self.fit, TailFit)
-        rates = [
-            float(
-                TailFit(
-                    level=self.fit.level,
-                    share_below=share,
-                    shape=shape,
-                    scale=scale,
-                    count=self.fit.count,
-                    fit_p_value=1.0,
-                ).rate(threshold)
-            )
-            for share, shape, scale in self.redrawn
-        ]
-        low, high = np.quantile(rates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return float(low), float(high)
-
     def _spread_of_count(self, below: int) -> tuple[float, float]:
         """Pairs that share a picture come in clumps: the spread that the redrawn levels show."""
         relative = 1.0
-        if len(self.redrawn) and isinstance(self.fit, TailFit):
-            shares = self.redrawn[:, 0] / self.fit.share_below
+        if self.redrawn and isinstance(self.fit, TailFit):
+            shares = np.array([fit.share_below for fit in self.redrawn]) / self.fit.share_below
             relative = float(shares.std()) * np.sqrt(self.fit.count / below)
         half_width = 1.96 * max(relative, 1 / np.sqrt(below))
         centre = below / self.negatives
@@ -116,38 +92,30 @@ class FalsePairRates:
 
 
 def false_pair_rates(task: Task, scores: PairScores, *, draws: int, seed: int) -> FalsePairRates:
-    """Fit the tail of a task's negatives, with an interval from redrawing its sources."""
-    fit: TailFit | str
+    """Fit the tail of a task's negatives, with an interval from redrawing its sources.
+
+    Args:
+        task, scores: the sample.
+        draws: of the sources; at least 50 are made.
+        seed: of the draws.
+    """
     if scores.scale.whole:
-        fit = "distances that are whole numbers have no continuous tail"
-    else:
-        fit = fit_tail(scores.near_distance, scores.negatives, seed=seed)
-    redrawn = np.empty((0, 3))
-    if isinstance(fit, TailFit):
-        redrawn = _redraw(task, scores, fit, draws=max(draws, 50), seed=seed)
-    return FalsePairRates(
-        negatives=scores.negatives,
-        fit=fit,
-        redrawn=redrawn,
-        seen=scores.near_distance,
-        complete_to=scores.complete_to,
-    )
-
-
-def _redraw(
-    task: Task, scores: PairScores, fit: TailFit, *, draws: int, seed: int
-) -> NDArray[np.float64]:
-    resampler = Resampler.of(task)
+        reason = "distances that are whole numbers have no continuous tail"
+        return FalsePairRates(scores=scores, fit=reason, redrawn=[])
+    fit = fit_tail(scores.near_distance, scores.negatives, seed=seed)
+    if isinstance(fit, str):
+        return FalsePairRates(scores=scores, fit=fit, redrawn=[])
+    resampler = Resampler(task)
     pairs = scores.near[: fit.count]
     depth = fit.level - scores.near_distance[: fit.count].astype(np.float64)
-    rows = []
-    for drawn in resampler.draws(draws, seed=seed):
+    redrawn = []
+    for drawn in resampler.draws(max(draws, 50), seed=seed):
         weight = resampler.of_pairs(drawn, pairs)
-        if np.count_nonzero(weight) < 10:
-            continue
-        share = float(weight.sum()) / resampler.of_all_negatives(drawn, task)
-        rows.append((share, *fit_depths(depth, weight)))
-    return np.array(rows).reshape(-1, 3)
+        if np.count_nonzero(weight) >= 10:
+            share = float(weight.sum()) / resampler.of_all_negatives(drawn)
+            shape, scale = fit_depths(depth, weight)
+            redrawn.append(replace(fit, share_below=share, shape=shape, scale=scale))
+    return FalsePairRates(scores=scores, fit=fit, redrawn=redrawn)
 
 
 def expected_false_pairs(images: float, rate: float) -> float:
@@ -155,9 +123,15 @@ def expected_false_pairs(images: float, rate: float) -> float:
     return images * (images - 1) / 2 * rate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldOutRow:
-    """A prediction from a part against the count in the whole."""
+@dataclass(frozen=True, slots=True)
+class PredictionRow:
+    """False pairs of the whole at a threshold: predicted from a part, and counted.
+
+    Attributes:
+        threshold: distance.
+        predicted, low, high: false pairs to expect, and the 95 % interval of that.
+        counted: false pairs there are.
+    """
 
     threshold: float
     predicted: float
@@ -166,9 +140,9 @@ class HeldOutRow:
     counted: int
 
 
-def check_by_holding_out(
+def check_predictions(
     task: Task, scores: PairScores, *, share: float, draws: int, seed: int
-) -> list[HeldOutRow] | str:
+) -> list[PredictionRow] | str:
     """Fit on the pairs among a part of the sources, predict the false pairs of the whole.
 
     Args:
@@ -183,99 +157,75 @@ def check_by_holding_out(
     """
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(task.sources)[: max(2, round(share * len(task.sources)))]
-    part, part_scores = _restrict(task, scores, np.sort(chosen))
-    rates = false_pair_rates(part, part_scores, draws=draws, seed=seed)
+    rates = false_pair_rates(*_among(task, scores, np.sort(chosen)), draws=draws, seed=seed)
     if isinstance(rates.fit, str):
         return f"held-out check: {rates.fit}"
     rows = []
-    for counted in (3, 10, 30, 100, 300, 1000, 3000):
-        if (
-            counted > len(scores.near_distance)
-            or scores.near_distance[counted - 1] > rates.fit.level
-        ):
+    for place in (3, 10, 30, 100, 300, 1000, 3000):
+        near = scores.near_distance[place - 1 : place]
+        if not len(near) or near[0] > rates.fit.level:
             break
-        threshold = float(scores.near_distance[counted - 1])
-        predicted = rates.rate(threshold)
-        if predicted is not None:
+        threshold = float(near[0])
+        if predicted := rates.rate(threshold):
             estimate, low, high = (scores.negatives * value for value in predicted)
-            rows.append(
-                HeldOutRow(
-                    threshold=threshold,
-                    predicted=estimate,
-                    low=low,
-                    high=high,
-                    counted=round(false_positive_rate(scores, threshold) * scores.negatives),
-                )
-            )
+            counted = false_positives(scores, threshold)
+            rows.append(PredictionRow(threshold, estimate, low, high, counted))
     return rows
 
 
-def _restrict(task: Task, scores: PairScores, chosen: Ids) -> tuple[Task, PairScores]:
-    """The close negatives among the chosen sources, from what is already measured."""
+def _among(task: Task, scores: PairScores, chosen: Ids) -> tuple[Task, PairScores]:
+    """The part among the chosen sources, with its near negatives from what is already scored."""
     part, queries, references = task.of_sources(chosen)
     inside = np.isin(scores.near[:, 0], queries) & np.isin(scores.near[:, 1], references)
-    pairs = scores.near[inside]
-    renumbered = np.stack(
-        [np.searchsorted(queries, pairs[:, 0]), np.searchsorted(references, pairs[:, 1])], axis=1
-    )
-    counted = np.array([part.pair_count - _once(part)], dtype=np.int64)
-    return part, PairScores(
-        positive=part.positive,
-        positive_distance=np.zeros(len(part.positive), dtype=np.float32),
-        ranked=part.positive,
-        ranked_distance=np.zeros(len(part.positive), dtype=np.float32),
-        closer_negatives=np.zeros(len(part.positive), dtype=np.int64),
-        near=renumbered,
+    return part, replace(
+        scores,
+        near=renumber(scores.near, queries, references),
         near_distance=scores.near_distance[inside],
-        complete_to=scores.complete_to,
-        histogram=counted,
-        nearest_negative=np.empty(0, dtype=np.int64),
-        nearest_distance=np.empty(0, dtype=np.float32),
-        scale=scores.scale,
+        histogram=np.array([part.pair_count - part.copy_count]),
     )
-
-
-def _once(task: Task) -> int:
-    return len(task.positive) // (2 if task.same_set else 1)
-
-
-def describe(config: EvalConfig, main: Judged, rates: FalsePairRates) -> dict[str, Any]:
-    """Expected false pairs, the tail behind them, its check, and a threshold or a refusal.
-
-    The threshold, or None, becomes an operating point of ``main``, named like ``collection=1e6``.
-    """
-    size, whole = config.collection_size, main.measured.whole
-    allowed = config.false_pairs_per_image * size
-    found = rates.threshold(allowed / (size * (size - 1) / 2))
-    held_out = check_by_holding_out(
-        whole.task, whole.scores, share=0.4, draws=config.bootstrap, seed=config.seed
-    )
-    result: dict[str, Any] = {
-        "size": size,
-        "allowed_false_pairs": allowed,
-        "fit": rates.fit if isinstance(rates.fit, str) else asdict(rates.fit),
-        "threshold": found if isinstance(found, float) else None,
-        "refusal": found if isinstance(found, str) else None,
-        "held_out": held_out if isinstance(held_out, str) else [asdict(row) for row in held_out],
-        "curves": {},
-    }
-    name = point_name(size)
-    main.points[name] = tested(main.measured, result["threshold"])
-    for point in dict.fromkeys([main.chosen, "f1", name]):
-        threshold = main.points[point].threshold
-        known = None if threshold is None else rates.rate(threshold)
-        if known is not None:
-            result["curves"][point] = [
-                [n, *(expected_false_pairs(n, value) for value in known)]
-                for n in np.logspace(3, 8, 26).tolist()
-            ]
-            result.setdefault("expected", {})[point] = [
-                expected_false_pairs(size, value) for value in known
-            ]
-    return result
 
 
 def point_name(size: float) -> str:
     """1,000,000 -> ``collection=1e6``, 250,000 -> ``collection=2.5e5``: what follows ``--at``."""
     mantissa, exponent = f"{size:e}".split("e")
     return f"collection={mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def extrapolate(config: EvalConfig, result: Result) -> tuple[Result, dict[str, Any]]:
+    """Expected false pairs in a collection of ``config.collection_size`` pictures.
+
+    Returns:
+        The result with one more operating point, named like ``collection=1e6``, whose threshold is
+        None where the sample cannot support one; and the report's section: that threshold or the
+        refusal, the model, its check, and the false pairs to expect.
+    """
+    size, whole = config.collection_size, result.scores.whole
+    draw = {"draws": config.bootstrap, "seed": config.seed}
+    rates = false_pair_rates(whole.task, whole.scores, **draw)
+    allowed = config.false_pairs_per_image * size
+    found = rates.threshold(allowed / (size * (size - 1) / 2))
+    checked = check_predictions(whole.task, whole.scores, share=0.4, **draw)
+    section: dict[str, Any] = {
+        "size": size,
+        "allowed_false_pairs": allowed,
+        "fit": rates.fit if isinstance(rates.fit, str) else asdict(rates.fit),
+        "threshold": found if isinstance(found, float) else None,
+        "refusal": found if isinstance(found, str) else None,
+        "held_out": checked if isinstance(checked, str) else [asdict(row) for row in checked],
+        "curves": {},
+    }
+    name = point_name(size)
+    point = at_threshold(result.scores.test.scores, section["threshold"])
+    result = replace(result, points=result.points | {name: point})
+    for at in dict.fromkeys([result.chosen, "f1", name]):
+        threshold = result.points[at].threshold
+        known = None if threshold is None else rates.rate(threshold)
+        if known is not None:
+            section.setdefault("expected", {})[at] = _expected(size, known)
+            sizes = np.logspace(3, 8, 26).tolist()
+            section["curves"][at] = [[n, *_expected(n, known)] for n in sizes]
+    return result, section
+
+
+def _expected(images: float, rates: Sequence[float]) -> list[float]:
+    return [expected_false_pairs(images, rate) for rate in rates]

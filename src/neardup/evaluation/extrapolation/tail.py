@@ -26,7 +26,7 @@ _REJECT = 0.1
 _SIMULATIONS = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class TailFit:
     """A fitted lower tail of the distances of negatives.
 
@@ -82,14 +82,7 @@ def fit_tail(near_distance: NDArray[np.float32], negatives: int, *, seed: int) -
         shape, scale = fit_depths(depth)
         p_value = _goodness(depth, shape, scale, rng)
         if p_value >= _REJECT:
-            return TailFit(
-                level=level,
-                share_below=size / negatives,
-                shape=shape,
-                scale=scale,
-                count=size,
-                fit_p_value=p_value,
-            )
+            return TailFit(level, size / negatives, shape, scale, size, p_value)
     return (
         f"no generalised Pareto tail fits the closest negatives (p = {p_value:.3f} for the "
         f"closest {FEWEST}): look for unlabelled copies among them"

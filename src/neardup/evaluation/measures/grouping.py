@@ -36,8 +36,7 @@ class GroupQuality:
 def find_groups(vectors: NDArray[np.float32], threshold: float) -> Ids:
     """(N, D) unit vectors -> (N,) int64 number of each picture's group, earlier ones kept first."""
     labels = np.arange(len(vectors), dtype=np.int64)
-    found = group(pairs_within(vectors, threshold), np.arange(len(vectors), dtype=np.int64))
-    for representative, members, _ in found:
+    for representative, members, _ in group(pairs_within(vectors, threshold), labels.copy()):
         labels[members] = representative
     return labels
 
@@ -58,8 +57,8 @@ def quality(found: Ids, true: Ids, ignored: PairList | None = None) -> GroupQual
         called -= int(found[a] == found[b])
         actual -= int(true[a] == true[b])
         together -= int(found[a] == found[b] and true[a] == true[b])
-    kinds_in_found = np.bincount(found[np.unique(both, return_index=True)[1]])
-    parts_of_true = np.bincount(true[np.unique(both, return_index=True)[1]])
+    first = np.unique(both, return_index=True)[1]
+    kinds_in_found, parts_of_true = np.bincount(found[first]), np.bincount(true[first])
     return GroupQuality(
         true_groups=int(np.count_nonzero(in_true > 1)),
         found_groups=int(np.count_nonzero(in_found > 1)),

@@ -1,171 +1,245 @@
-"""What a threshold on the distance buys: exact precision and recall at every one of them.
+"""Precision, recall, ranks and false alarms of a task, and the thresholds that they choose.
 
 A pair is called duplicate when ``distance <= threshold``, so pairs at equal distances are called
-together and a threshold never falls between them. Distances are L2 (smaller is closer).
+together and a threshold never falls between them.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from neardup.bundle import OperatingPoint
+from neardup.evaluation.measures.scoring import PairScores
+from neardup.evaluation.protocols.task import Ids, PairList, Task
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
-    """Precision and recall at every distinct distance, ascending.
+class Curve:
+    """Precision and recall by threshold.
 
     Attributes:
-        threshold: (T,) float64, the distinct distances.
-        precision: (T,) float64 in [0, 1].
-        recall: (T,) float64 in [0, 1], ascending.
+        threshold: (T,) float64, ascending; at least one pair lies at or below the first.
         true_positives: (T,) int64, duplicate pairs at or below the threshold.
         false_positives: (T,) int64, other pairs at or below the threshold.
         positives: duplicate pairs in all.
         negatives: other pairs in all.
     """
 
-    threshold: NDArray[np.float64]
-    precision: NDArray[np.float64]
-    recall: NDArray[np.float64]
-    true_positives: NDArray[np.int64]
-    false_positives: NDArray[np.int64]
+    threshold: Floats
+    true_positives: Ids
+    false_positives: Ids
     positives: int
     negatives: int
 
     @property
-    def f1(self) -> NDArray[np.float64]:
-        """(T,) float64 in [0, 1]: 2 TP / (predicted + positives)."""
-        predicted = self.true_positives + self.false_positives
-        return 2 * self.true_positives / (predicted + self.positives)
+    def precision(self) -> Floats:
+        """(T,) float64 in [0, 1]."""
+        return np.asarray(self.true_positives / (self.true_positives + self.false_positives))
 
     @property
-    def false_positive_rate(self) -> NDArray[np.float64]:
-        """(T,) float64 in [0, 1]; 0 when there is no negative pair."""
-        return self.false_positives / max(self.negatives, 1)
+    def recall(self) -> Floats:
+        """(T,) float64 in [0, 1], ascending."""
+        return np.asarray(self.true_positives / self.positives)
+
+    @property
+    def f1(self) -> Floats:
+        """(T,) float64 in [0, 1]: 2 TP / (TP + FP + positives)."""
+        called = self.true_positives + self.false_positives
+        return np.asarray(2 * self.true_positives / (called + self.positives))
 
 
-def sweep(distance: ArrayLike, is_positive: ArrayLike) -> Sweep:
-    """Count the pairs at or below every distinct distance.
+def precision_recall_curve(scores: PairScores) -> Curve:
+    """Precision and recall of a task; the counts are exact in every row.
 
-    Args:
-        distance: (P,) finite.
-        is_positive: (P,) bool; True where the two pictures have the same source.
+    Up to ``scores.complete_to`` there is a row for every distance at which a decision changes,
+    beyond it one at the end of every histogram bin that holds a pair.
 
     Raises:
-        ValueError: the lengths differ, a distance is not finite, or no pair is positive.
+        ValueError: the task has no duplicate pair.
     """
-    distance, is_positive = _checked(distance, is_positive)
-    order = np.argsort(distance, kind="stable")
-    ascending = distance[order]
-    last_of_each = np.flatnonzero(np.append(np.diff(ascending) > 0, True))
-    true_positives = np.cumsum(is_positive[order], dtype=np.int64)[last_of_each]
-    return from_counts(
-        ascending[last_of_each],
-        true_positives,
-        last_of_each + 1 - true_positives,
-        negatives=int(len(distance) - true_positives[-1]),
+    positive = np.sort(scores.positive_distance)
+    if not len(positive):
+        raise ValueError("no pair is positive, so recall has no meaning")
+    listed = np.union1d(positive[positive <= scores.complete_to], scores.near_distance)
+    ends = np.empty(0, dtype=np.int64)
+    if np.isfinite(scores.complete_to):
+        occupied = scores.histogram > 0
+        occupied[scores.scale.bin_of(positive)] = True
+        ends = np.flatnonzero(occupied)
+        ends = ends[scores.scale.bin_end(ends) > scores.complete_to]
+    threshold = np.concatenate([listed.astype(np.float64), scores.scale.bin_end(ends)])
+    false_listed = np.searchsorted(scores.near_distance, listed, side="right")
+    return Curve(
+        threshold=threshold,
+        true_positives=np.searchsorted(positive, threshold, side="right"),
+        false_positives=np.concatenate([false_listed, np.cumsum(scores.histogram)[ends]]),
+        positives=len(positive),
+        negatives=scores.negatives,
     )
 
 
-def from_counts(
-    threshold: NDArray[np.floating],
-    true_positives: NDArray[np.int64],
-    false_positives: NDArray[np.int64],
-    *,
-    positives: int | None = None,
-    negatives: int,
-) -> Sweep:
-    """A sweep from counts (T,) at ascending thresholds (T,), each with at least one pair below.
-
-    ``positives`` is given when duplicate pairs lie beyond the last threshold, or were never scored.
-    """
-    positives = int(true_positives[-1]) if positives is None else positives
-    return Sweep(
-        threshold=threshold.astype(np.float64),
-        precision=true_positives / (true_positives + false_positives),
-        recall=true_positives / positives,
-        true_positives=true_positives,
-        false_positives=false_positives,
-        positives=positives,
-        negatives=negatives,
-    )
-
-
-def average_precision(distance: ArrayLike, is_positive: ArrayLike) -> float:
-    """Area under the precision/recall steps, as scikit-learn defines it on ``-distance``.
-
-    AP = sum over thresholds of (R_n - R_{n-1}) P_n, equal distances taken together.
-
-    Raises:
-        ValueError: as :func:`sweep`.
-    """
-    return area(sweep(distance, is_positive))
-
-
-def area(swept: Sweep) -> float:
-    """Average precision of a sweep that is already there."""
-    return float(np.sum(np.diff(swept.recall, prepend=0.0) * swept.precision))
-
-
-def max_f1(swept: Sweep, *, measured_on: str = "") -> OperatingPoint:
+def best_f1(curve: Curve) -> OperatingPoint:
     """The threshold with the highest F1; the smallest one if several share it."""
-    return _point(swept, int(np.argmax(swept.f1)), measured_on)
+    return _point(curve, int(np.argmax(curve.f1)))
 
 
-def recall_at_precision(swept: Sweep, target: float, *, measured_on: str = "") -> OperatingPoint:
+def best_recall(curve: Curve, target: float) -> OperatingPoint:
     """The threshold with the highest recall among those with precision >= ``target`` in (0, 1].
 
     Of equal recalls the smallest threshold, which has the higher precision. If none reaches the
     target the threshold is None: nothing is called duplicate, so recall 0 and precision 1.
     """
-    reached = np.flatnonzero((swept.precision >= target) & (swept.true_positives > 0))
+    reached = np.flatnonzero((curve.precision >= target) & (curve.true_positives > 0))
     if not len(reached):
-        return OperatingPoint(threshold=None, precision=1.0, recall=0.0, measured_on=measured_on)
-    best = reached[np.argmax(swept.recall[reached])]
-    return _point(swept, int(best), measured_on)
+        return OperatingPoint(threshold=None, precision=1.0, recall=0.0, measured_on="")
+    return _point(curve, int(reached[np.argmax(curve.recall[reached])]))
 
 
-def at_threshold(
-    distance: ArrayLike, is_positive: ArrayLike, threshold: float | None
-) -> tuple[float, float]:
+def _point(curve: Curve, row: int) -> OperatingPoint:
+    columns = {"threshold": curve.threshold, "precision": curve.precision, "recall": curve.recall}
+    values = {name: float(column[row]) for name, column in columns.items()}
+    return OperatingPoint(**values, measured_on="")
+
+
+def at_threshold(scores: PairScores, threshold: float | None) -> OperatingPoint:
     """Precision and recall of a threshold chosen elsewhere; None calls nothing duplicate.
 
-    Precision is 1 when no pair is called duplicate: no false alarm was raised.
-
-    Raises:
-        ValueError: as :func:`sweep`.
+    Precision is 1 where no pair is called duplicate: no false alarm was raised.
     """
-    distance, is_positive = _checked(distance, is_positive)
-    predicted = distance <= (-np.inf if threshold is None else threshold)
-    true_positives = int(np.count_nonzero(predicted & is_positive))
-    called = int(np.count_nonzero(predicted))
-    precision = true_positives / called if called else 1.0
-    return precision, true_positives / int(np.count_nonzero(is_positive))
-
-
-def _point(swept: Sweep, row: int, measured_on: str) -> OperatingPoint:
+    limit = np.float32(-1 if threshold is None else threshold)
+    found = int(np.count_nonzero(scores.positive_distance <= limit))
+    called = found + false_positives(scores, threshold)
     return OperatingPoint(
-        threshold=float(swept.threshold[row]),
-        precision=float(swept.precision[row]),
-        recall=float(swept.recall[row]),
-        measured_on=measured_on,
+        threshold=threshold,
+        precision=found / called if called else 1.0,
+        recall=found / len(scores.positive_distance),
+        measured_on="",
     )
 
 
-def _checked(
-    distance: ArrayLike, is_positive: ArrayLike
-) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-    distance = np.asarray(distance)
-    is_positive = np.asarray(is_positive, dtype=bool)
-    if distance.shape != is_positive.shape or distance.ndim != 1:
-        raise ValueError(
-            f"expected two arrays (P,), got {distance.shape} distances "
-            f"and {is_positive.shape} labels"
-        )
-    if not np.isfinite(distance).all():
-        raise ValueError("a distance is not finite")
-    if not is_positive.any():
-        raise ValueError("no pair is positive, so recall has no meaning")
-    return distance, is_positive
+def false_positives(scores: PairScores, threshold: float | None) -> int:
+    """Other pairs at or below a threshold; exact up to ``complete_to``, else at most a bin off."""
+    if threshold is None:
+        return 0
+    if threshold <= scores.complete_to:
+        return int(np.searchsorted(scores.near_distance, np.float32(threshold), side="right"))
+    return int(scores.histogram[: int(threshold / scores.scale.step) + 1].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class NegativesRow:
+    """False alarms at a threshold among one kind of negatives.
+
+    Attributes:
+        kind: which pairs.
+        pairs: how many of them.
+        false_alarms: how many lie at or below the threshold.
+        rate: their share, in [0, 1].
+    """
+
+    kind: str
+    pairs: int
+    false_alarms: int
+    rate: float
+
+
+def false_alarm_rows(task: Task, scores: PairScores, threshold: float) -> list[NegativesRow]:
+    """All negatives, those of one class or burst where known, and each query's nearest."""
+    counts = [("all", scores.negatives, false_positives(scores, threshold))]
+    same_class = _same_class_pairs(task)
+    if same_class and threshold <= scores.complete_to:
+        alarms = _same_class(task, scores.near[scores.near_distance <= np.float32(threshold)])
+        counts.append(("same class", same_class, int(alarms.sum())))
+    nearest = scores.nearest_distance[np.isfinite(scores.nearest_distance)]
+    alarms = nearest <= np.float32(threshold)
+    counts.append(("nearest of each query", len(nearest), int(alarms.sum())))
+    return [NegativesRow(kind, pairs, n, n / pairs if pairs else 0.0) for kind, pairs, n in counts]
+
+
+def _same_class(task: Task, pairs: PairList) -> NDArray[np.bool_]:
+    """(P,) bool: both pictures have the same known class."""
+    a, b = task.query_class[pairs[:, 0]], task.reference_class[pairs[:, 1]]
+    return np.asarray((a == b) & (a >= 0))
+
+
+def _same_class_pairs(task: Task) -> int:
+    """How many negative pairs have one class; 0 where classes say nothing."""
+    known = task.query_class[task.query_class >= 0]
+    if len(np.unique(known)) < 2:
+        return 0
+    size = int(max(task.query_class.max(), task.reference_class.max())) + 1
+    in_references = task.reference_class[task.reference_class >= 0]
+    pairs = int(np.bincount(known, minlength=size) @ np.bincount(in_references, minlength=size))
+    pairs -= int(_same_class(task, np.concatenate([task.positive, task.ignored])).sum())
+    return (pairs - len(known)) // 2 if task.same_set else pairs
+
+
+def false_positives_at_positives(scores: PairScores) -> tuple[NDArray[np.float32], Ids]:
+    """For every duplicate, ascending: its distance and how many negatives are at most as far.
+
+    Returns:
+        (P,) float32 distances and (P,) int64 counts: exact up to ``complete_to``, beyond it too
+        many by less than the pairs of one bin.
+    """
+    positive = np.sort(scores.positive_distance)
+    exact = np.searchsorted(scores.near_distance, positive, side="right")
+    binned = np.cumsum(scores.histogram)[scores.scale.bin_of(positive)]
+    return positive, np.where(positive > scores.complete_to, binned, exact)
+
+
+def average_precision(scores: PairScores) -> float:
+    """Area under the precision/recall steps as scikit-learn defines it, in [0, 1].
+
+    Equal distances share their precision. Exact up to ``complete_to``; beyond it the smallest value
+    that the counts of the bins allow.
+    """
+    positive, false = false_positives_at_positives(scores)
+    true = np.searchsorted(positive, positive, side="right")
+    return float(np.mean(true / (true + false)))
+
+
+def isc2021(scores: PairScores) -> tuple[float, float | None]:
+    """Micro average precision and recall at precision 0.9, as the ISC 2021 challenge counts them.
+
+    All pairs are predictions in one list, in which equal distances stand in the worst order
+    (Douze et al. 2021, section 4). Beyond ``complete_to`` negatives count at the start of their
+    bin, which can only lower the figures.
+
+    Returns:
+        The micro average precision in [0, 1], and the highest recall of a prefix of the list whose
+        precision is at least 0.9, or None if no prefix has that.
+    """
+    _, false = false_positives_at_positives(scores)
+    true = np.arange(1, len(false) + 1)
+    precision = true / (true + false)
+    reached = true[precision >= 0.9]
+    return float(precision.mean()), float(reached[-1] / len(true)) if len(reached) else None
+
+
+def query_average_precision(scores: PairScores) -> tuple[Ids, Floats]:
+    """Average precision of each query that has a duplicate, as Copydays reports its mean (mAP).
+
+    Negatives at the distance of a duplicate rank before it.
+
+    Returns:
+        (Q',) int64 query indices, ascending, and (Q',) float64 in [0, 1].
+    """
+    query = scores.ranked[:, 0]
+    order = np.lexsort((scores.ranked_distance, query))
+    queries, first, counts = np.unique(query[order], return_index=True, return_counts=True)
+    rank = np.arange(1, len(query) + 1) - np.repeat(first, counts)
+    precision = rank / (rank + scores.closer_negatives[order])
+    return queries, np.add.reduceat(precision, first) / counts if len(query) else precision
+
+
+def query_rank_1(scores: PairScores) -> tuple[Ids, NDArray[np.bool_]]:
+    """Whether each query with a duplicate has one closer than every negative; a tie is a miss.
+
+    Returns:
+        (Q',) int64 query indices, ascending, and (Q',) bool.
+    """
+    queries = np.unique(scores.ranked[:, 0])
+    return queries, np.isin(queries, scores.ranked[scores.closer_negatives == 0, 0])

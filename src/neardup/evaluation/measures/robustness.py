@@ -1,22 +1,19 @@
 """How far a picture may be changed and still be found: recall by kind of change and strength."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from neardup.distance import l2
-from neardup.errors import ConfigError, ImageError
+from neardup.errors import ConfigError
+from neardup.evaluation.config import EvalConfig
 from neardup.evaluation.edits.named import Edit
-from neardup.evaluation.edits.pixels import Pixels
-from neardup.evaluation.measures.synthetic import edit_image
-from neardup.evaluation.methods import Method
-from neardup.evaluation.protocols.plan import Pictures
-from neardup.progress import progress
+from neardup.evaluation.measures.results import Result
+from neardup.evaluation.protocols.dataset import Encoded, encode
 
 LADDER: dict[str, tuple[float, ...]] = {
     "brightness": (0.1, 0.2, 0.4, 0.8, 1.5, 3.0),
@@ -39,7 +36,7 @@ LADDER: dict[str, tuple[float, ...]] = {
 """Severities of each family, mild to harsh, in the family's unit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One kind of change at one strength.
 
@@ -57,56 +54,46 @@ class Cell:
     beyond_training: bool | None
 
 
-def measure(
-    pictures: Pictures,
-    chosen: Sequence[int],
-    method: Method,
-    threshold: float,
-    *,
-    trained_to: Mapping[str, float] | None,
-    seed: int,
-    batch_size: int,
-    show_progress: bool = False,
+def robustness_map(
+    config: EvalConfig, encoded: Encoded, result: Result, trained_to: Mapping[str, float] | None
 ) -> list[Cell]:
-    """Recall of every family and severity of :data:`LADDER`.
+    """Recall of every family and severity of :data:`LADDER`, at the chosen threshold.
 
     Args:
-        pictures: where the originals come from.
-        chosen: which of them; those that cannot be read are left out.
-        method: an encoder.
-        threshold: L2.
+        config: says of how many pictures.
+        encoded: the pictures; those of the test half are drawn from, so that the threshold was not
+            chosen on them.
+        result: of an encoder.
         trained_to: harshest severity of each family that the training showed; a family that is
             not in it was not shown. None: not known.
-        seed: of the edits.
-        batch_size: pictures encoded at once.
-        show_progress: on stderr.
+
+    Returns:
+        A cell for each family and severity; none where copies are real, no picture is asked for,
+        or there is no threshold.
     """
-    edits = [Edit(family, severity) for family, steps in LADDER.items() for severity in steps]
-    distances: list[NDArray[np.float32]] = []
-    total = len(chosen) * len(edits)
-    with progress("robustness", total, show=show_progress) as advance:
-        for index in chosen:
-            try:
-                image = pictures.load(index)
-            except ImageError:
-                continue
-            views = [image, *(edit_image(image, index, edit, seed=seed) for edit in edits)]
-            vectors = _encode(method, views, batch_size)
-            distances.append(l2(vectors[1:], vectors[:1]))
-            advance(len(edits))
-    table = np.stack(distances) if distances else np.empty((0, len(edits)), dtype=np.float32)
-    if not len(table):
+    threshold, dataset = result.threshold, encoded.dataset
+    if not dataset.edits or not config.robustness_images or threshold is None:
         return []
-    return [
-        Cell(
-            family=edit.family,
-            severity=edit.severity,
-            recall=float(np.mean(column <= np.float32(threshold))),
-            median_distance=float(np.median(column)),
-            beyond_training=None if trained_to is None else _is_beyond(edit, trained_to),
-        )
-        for edit, column in zip(edits, table.T, strict=True)
-    ]
+    test = encoded.kept[result.scores.test.references]
+    drawn = np.random.default_rng(config.seed).permutation(test)[: config.robustness_images]
+    edits = tuple(Edit(family, step) for family, steps in LADDER.items() for step in steps)
+    edited = encode(
+        replace(dataset, edits=edits, seed=config.seed + 1),
+        [result.scores.method],
+        batch_size=config.batch_size,
+        only=sorted(drawn.tolist()),
+        bar="robustness",
+    )
+    if not len(edited.kept):  # the files have gone since
+        return []
+    vectors = edited.vectors[result.scores.method.name]
+    distances = np.stack([l2(views[1:], views[:1]) for views in vectors], axis=1)
+    cells = []
+    for edit, column in zip(edits, distances, strict=True):
+        recall = float(np.mean(column <= np.float32(threshold)))
+        beyond = None if trained_to is None else _is_beyond(edit, trained_to)
+        cells.append(Cell(edit.family, edit.severity, recall, float(np.median(column)), beyond))
+    return cells
 
 
 def _is_beyond(edit: Edit, trained_to: Mapping[str, float]) -> bool:
@@ -114,13 +101,7 @@ def _is_beyond(edit: Edit, trained_to: Mapping[str, float]) -> bool:
     limit = trained_to.get(edit.family)
     if limit is None:
         return edit.severity != 1.0 or edit.family not in ("zoom", "aspect")
-    harsher = edit.severity < limit if steps[0] > steps[-1] else edit.severity > limit
-    return bool(harsher)
-
-
-def _encode(method: Method, images: list[Pixels], size: int) -> NDArray[np.float32]:
-    parts = [method.encode(images[i : i + size]) for i in range(0, len(images), size)]
-    return np.concatenate(parts)
+    return edit.severity < limit if steps[0] > steps[-1] else edit.severity > limit
 
 
 def read_training(run: Path) -> dict[str, Any]:
@@ -138,33 +119,37 @@ def read_training(run: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
 
 
+_AUGMENT_KEYS = {
+    "brightness": ("brightness", "colour", 1),
+    "contrast": ("contrast", "colour", 1),
+    "saturation": ("saturation", "colour", 1),
+    "hue": ("hue", "colour", 1),
+    "zoom": ("max_zoom", "zoom", 1),
+    "salt_and_pepper": ("salt_pepper", "salt_pepper", 1),
+    "gaussian_noise": ("gaussian", "gaussian", 255),
+    "jpeg": ("jpeg_quality", "jpeg", 1),
+    "blur": ("blur", "blur", 100),
+    "rotation": ("rotation", "rotation", 1),
+    "aspect": ("aspect", "aspect", 1),
+    "border": ("border", "border", 1),
+}
+"""Family of edits: the training's strength and probability, and what takes the strength to units
+of the family."""
+
+
 def trained_limits(augment: Mapping[str, Any]) -> dict[str, float]:
     """The harshest severity of each family that the training's ``augment`` section shows.
 
     Keys of the result are families of :data:`neardup.evaluation.edits.named.FAMILIES`.
     """
 
-    def limit(strength: str, probability: str) -> float | None:
-        shown = augment.get(probability, 0) > 0
-        return float(augment[strength]) if shown and strength in augment else None
+    def shows(name: str) -> bool:
+        return bool(augment.get(f"{name}_probability", 0) > 0)
 
-    found = {
-        "brightness": limit("brightness", "colour_probability"),
-        "contrast": limit("contrast", "colour_probability"),
-        "saturation": limit("saturation", "colour_probability"),
-        "hue": limit("hue", "colour_probability"),
-        "zoom": limit("max_zoom", "zoom_probability"),
-        "salt_and_pepper": limit("salt_pepper", "salt_pepper_probability"),
-        "gaussian_noise": limit("gaussian", "gaussian_probability"),
-        "jpeg": limit("jpeg_quality", "jpeg_probability"),
-        "blur": limit("blur", "blur_probability"),
-        "rotation": limit("rotation", "rotation_probability"),
-        "aspect": limit("aspect", "aspect_probability"),
-        "border": limit("border", "border_probability"),
+    limits = {
+        family: float(augment[strength]) * factor
+        for family, (strength, name, factor) in _AUGMENT_KEYS.items()
+        if shows(name) and strength in augment
     }
-    factors = {"gaussian_noise": 255.0, "blur": 100.0}  # to the units of the families
-    limits = {k: v * factors.get(k, 1.0) for k, v in found.items() if v is not None}
-    for family, harshest in (("grayscale", 1.0), ("mirror", 1.0), ("caption", 0.25)):
-        if augment.get(f"{family}_probability", 0) > 0:
-            limits[family] = harshest
-    return limits
+    whole = {"grayscale": 1.0, "mirror": 1.0, "caption": 0.25}
+    return limits | {family: harshest for family, harshest in whole.items() if shows(family)}

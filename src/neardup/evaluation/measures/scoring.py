@@ -1,9 +1,9 @@
 """Compare every query with every reference in bounded memory, in one pass.
 
 What is kept, and exact: the distance of every duplicate pair; every negative pair up to a distance
-``complete_to`` (as many of the closest as memory is given for); the number of negatives in each of
-65,536 equal steps of distance beyond that; the closest negative of every query; and how many
-negatives lie closer than each duplicate. Nothing is sampled.
+``complete_to`` (as many of the nearest as memory is given for); the number of negatives in each of
+65,536 equal steps of distance; the nearest negative of every query; and how many negatives lie
+nearer than each duplicate. Nothing is sampled.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Distances = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.floa
 """Encodings (n, D) and (m, D) -> distances (n, m) float32, smaller is closer."""
 
 _PAIRS_AT_ONCE = 8_000_000
-_SMALLEST_TAIL = 1_000_000
+_FEWEST_KEPT = 1_000_000
 _WORTH_A_BAR = 50_000_000  # pairs
 
 
@@ -41,7 +41,12 @@ class Scale:
     def bins(self) -> int:
         return round(self.upper / self.step) + 1
 
-    def bin_end(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
+    def bin_of(self, distance: NDArray[np.float32]) -> Ids:
+        """The bin of each distance; the same shape."""
+        # Dividing by a power of two is exact in float32, so no pair lands in a neighbour's bin.
+        return (distance * np.float32(1 / self.step)).astype(np.int64)
+
+    def bin_end(self, index: Ids) -> NDArray[np.float64]:
         """The largest float32 distance that falls in each bin."""
         if self.whole:
             return index.astype(np.float64)
@@ -54,7 +59,7 @@ L2_SCALE = Scale(upper=2.0, step=2.0**-15)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairScores:
-    """Distances of the pairs of a task; P duplicates, K closest negatives, Q queries.
+    """Distances of the pairs of a task: P duplicates, K nearest negatives, Q queries.
 
     Attributes:
         positive: (P, 2) int64, each duplicate pair once.
@@ -62,12 +67,11 @@ class PairScores:
         ranked: (P', 2) int64, duplicates as seen from each query (twice P in a same-set task).
         ranked_distance: (P',) float32.
         closer_negatives: (P',) int64, negatives of the same query at most as far.
-        near: (K, 2) int64, the closest negative pairs.
+        near: (K, 2) int64, the nearest negative pairs.
         near_distance: (K,) float32, ascending.
         complete_to: every negative at or below this distance is in ``near``; inf: all are.
         histogram: (bins,) int64, all negatives by distance.
-        nearest_negative: (Q,) int64, each query's closest negative reference; -1 if it has none.
-        nearest_distance: (Q,) float32, its distance; inf if it has none.
+        nearest_distance: (Q,) float32, of each query's nearest negative; inf if it has none.
         scale: of the distances.
     """
 
@@ -80,12 +84,12 @@ class PairScores:
     near_distance: NDArray[np.float32]
     complete_to: float
     histogram: Ids
-    nearest_negative: Ids
     nearest_distance: NDArray[np.float32]
     scale: Scale
 
     @property
     def negatives(self) -> int:
+        """Negative pairs in all."""
         return int(self.histogram.sum())
 
 
@@ -99,7 +103,7 @@ def score(
     keep: int | None = None,
     show_progress: bool = False,
 ) -> PairScores:
-    """Measure every pair of a task.
+    """The distances of all pairs of a task.
 
     Args:
         task: what is compared.
@@ -107,16 +111,16 @@ def score(
         references: (R, D) encodings; the same array as ``queries`` in a same-set task.
         distances: the distance between encodings.
         scale: its range.
-        keep: K, how many of the closest negatives to keep; None: 1,000,000, or four times the
+        keep: K, how many of the nearest negatives to keep; None: 1,000,000, or four times the
             duplicates if that is more, which makes the thresholds for any precision >= 0.2 exact.
+        show_progress: on stderr, where the pairs are many.
     """
     ranked = task.positive[np.lexsort((task.positive[:, 1], task.positive[:, 0]))]
     ignored = task.ignored[np.argsort(task.ignored[:, 0], kind="stable")]
-    tail = ClosestPairs(max(_SMALLEST_TAIL, 4 * len(ranked)) if keep is None else keep)
-    histogram = np.zeros(scale.bins + 1, dtype=np.int64)
+    nearest = _NearestPairs(max(_FEWEST_KEPT, 4 * len(ranked)) if keep is None else keep)
+    histogram = np.zeros(scale.bins + 1, dtype=np.int64)  # the last: pairs that were taken out
     ranked_distance = np.empty(len(ranked), dtype=np.float32)
     closer = np.empty(len(ranked), dtype=np.int64)
-    nearest = np.full(len(queries), -1, dtype=np.int64)
     nearest_distance = np.full(len(queries), np.inf, dtype=np.float32)
 
     step = max(1, _PAIRS_AT_ONCE // max(1, len(references)))
@@ -125,30 +129,29 @@ def score(
         for start in range(0, len(queries), step):
             stop = min(start + step, len(queries))
             block = distances(queries[start:stop], references)
-            mine = slice(*np.searchsorted(ranked[:, 0], [start, stop]))
-            rows, columns = ranked[mine, 0] - start, ranked[mine, 1]
-            ranked_distance[mine] = block[rows, columns]
+            first, last = np.searchsorted(ranked[:, 0], [start, stop])
+            rows, columns = ranked[first:last, 0] - start, ranked[first:last, 1]
+            ranked_distance[first:last] = block[rows, columns]
             block[rows, columns] = np.inf
             skipped = slice(*np.searchsorted(ignored[:, 0], [start, stop]))
             block[ignored[skipped, 0] - start, ignored[skipped, 1]] = np.inf
             if task.same_set:
                 block[np.arange(stop - start), np.arange(start, stop)] = np.inf
-            if block.size:
-                best = block.argmin(axis=1)
-                nearest_distance[start:stop] = block[np.arange(stop - start), best]
-                nearest[start:stop] = np.where(np.isinf(nearest_distance[start:stop]), -1, best)
-            for part in _slices(mine, max(1, _PAIRS_AT_ONCE // max(1, len(references)))):
+            nearest_distance[start:stop] = block.min(axis=1, initial=np.inf)
+            for begin in range(first, last, step):
+                part = slice(begin, min(begin + step, last))
                 negatives = block[ranked[part, 0] - start]
                 closer[part] = np.count_nonzero(negatives <= ranked_distance[part, None], axis=1)
             if task.same_set:
                 block[:, :start] = np.inf
                 block[:, start:stop][np.tril_indices(stop - start)] = np.inf
-            histogram += _count(block, scale)
-            tail.add(block, start)
+            bins = scale.bin_of(np.minimum(block, np.float32(scale.bins * scale.step)))
+            histogram += np.bincount(bins.ravel(), minlength=scale.bins + 1)
+            nearest.add(block, start)
             advance(stop - start)
 
     once = ranked[:, 0] < ranked[:, 1] if task.same_set else np.ones(len(ranked), dtype=bool)
-    near, near_distance = tail.sorted()
+    near, near_distance = nearest.sorted()
     return PairScores(
         positive=ranked[once],
         positive_distance=ranked_distance[once],
@@ -157,27 +160,15 @@ def score(
         closer_negatives=closer,
         near=near,
         near_distance=near_distance,
-        complete_to=tail.complete_to,
+        complete_to=nearest.complete_to,
         histogram=histogram[:-1],
-        nearest_negative=nearest,
         nearest_distance=nearest_distance,
         scale=scale,
     )
 
 
-def _slices(whole: slice, step: int) -> list[slice]:
-    return [slice(i, min(i + step, whole.stop)) for i in range(whole.start, whole.stop, step)]
-
-
-def _count(block: NDArray[np.float32], scale: Scale) -> Ids:
-    """(bins + 1,) int64; the last counts the pairs that were taken out."""
-    # Dividing by a power of two is exact in float32, so no pair lands in a neighbour's bin.
-    bins = np.minimum(block * np.float32(1 / scale.step), np.float32(scale.bins))
-    return np.bincount(bins.ravel().astype(np.int64), minlength=scale.bins + 1)
-
-
-class ClosestPairs:
-    """The ``keep`` closest pairs seen so far; about twice as many are in memory at most.
+class _NearestPairs:
+    """The ``keep`` nearest pairs seen so far; about twice as many are in memory at most.
 
     Attributes:
         complete_to: every pair at or below this distance is held; inf: every pair seen.

@@ -1,4 +1,4 @@
-"""From the configuration to the plan of its protocol."""
+"""From the configuration to the dataset of its protocol."""
 
 import json
 from pathlib import Path
@@ -12,15 +12,15 @@ from neardup.evaluation.config import (
     RetrievalConfig,
     RunDataConfig,
 )
-from neardup.evaluation.protocols.groups import plan_groups
-from neardup.evaluation.protocols.pairs import EDIT_SETS, choose, folder_pictures, plan_pairs
-from neardup.evaluation.protocols.plan import Pictures, Plan
-from neardup.evaluation.protocols.retrieval import plan_retrieval
+from neardup.evaluation.protocols.dataset import Dataset, Pictures
+from neardup.evaluation.protocols.groups import groups_dataset
+from neardup.evaluation.protocols.pairs import EDIT_SETS, choose, folder_pictures, pairs_dataset
+from neardup.evaluation.protocols.retrieval import retrieval_dataset
 
 SPLITS_FILE = "splits.json"
 
 
-def make_plan(config: EvalConfig, run_pictures: Pictures | None = None) -> Plan:
+def make_dataset(config: EvalConfig, run_pictures: Pictures | None = None) -> Dataset:
     """The pictures and labels that the configuration asks for.
 
     Args:
@@ -33,27 +33,24 @@ def make_plan(config: EvalConfig, run_pictures: Pictures | None = None) -> Plan:
     match config.protocol:
         case PairsConfig(edits=edits):
             pictures, where = _pictures(config, run_pictures)
-            return plan_pairs(pictures, EDIT_SETS[edits], where=where, seed=config.seed)
+            return pairs_dataset(pictures, EDIT_SETS[edits], where=where, seed=config.seed)
         case GroupsConfig(root=root, groups=groups):
-            _require("protocol.root", root)
-            folder = Path(root).expanduser()
-            labels = Path(groups).expanduser()
-            return plan_groups(folder, labels if labels.is_file() else folder / labels)
+            folder, labels = _path("protocol.root", root), Path(groups).expanduser()
+            return groups_dataset(folder, labels if labels.is_file() else folder / labels)
         case RetrievalConfig(queries=queries, references=references, ground_truth=truth):
-            keys = ("queries", "references", "ground_truth")
-            for key, value in zip(keys, (queries, references, truth), strict=True):
-                _require(f"protocol.{key}", value)
-            paths = (Path(value).expanduser() for value in (queries, references, truth))
-            return plan_retrieval(*paths)
-        case _:
-            raise TypeError(f"no plan for {type(config.protocol).__name__}")
+            return retrieval_dataset(
+                _path("protocol.queries", queries),
+                _path("protocol.references", references),
+                _path("protocol.ground_truth", truth),
+            )
+    raise TypeError(f"no dataset for {type(config.protocol).__name__}")
 
 
 def _pictures(config: EvalConfig, run_pictures: Pictures | None) -> tuple[Pictures, str]:
+    """What copies are made of, and where it is from in words."""
     match config.data:
         case FolderDataConfig(root=root, max_images=most, side=side):
-            _require("data.root", root)
-            folder = Path(root).expanduser()
+            folder = _path("data.root", root)
             found = folder_pictures(folder, max_images=most, side=side, seed=config.seed)
             return found, folder.resolve().name
         case RunDataConfig(run=run, max_images=most, side=side):
@@ -62,8 +59,7 @@ def _pictures(config: EvalConfig, run_pictures: Pictures | None) -> tuple[Pictur
             origin, names = read_splits(Path(run))
             found = choose(origin, names, max_images=most, side=side, seed=config.seed)
             return found, f"the run's own test split of {origin.name}"
-        case _:
-            raise TypeError(f"no pictures for {type(config.data).__name__}")
+    raise TypeError(f"no pictures for {type(config.data).__name__}")
 
 
 def read_splits(run: Path) -> tuple[Path, list[str]]:
@@ -88,6 +84,7 @@ def read_splits(run: Path) -> tuple[Path, list[str]]:
     return root, names
 
 
-def _require(key: str, value: str) -> None:
+def _path(key: str, value: str) -> Path:
     if not value:
         raise ConfigError(f"{key}: no value given; add {key}=...")
+    return Path(value).expanduser()

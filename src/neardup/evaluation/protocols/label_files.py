@@ -47,17 +47,3 @@ def read_rows(
             if not row[name]:
                 raise ConfigError(f"{path}, line {number}: no value for {name!r}")
         yield number, row
-
-
-def inside(root: Path, name: str, *, where: str) -> Path:
-    """The file ``name`` below ``root``.
-
-    Raises:
-        ConfigError: it is missing, or lies outside ``root``.
-    """
-    path = root / name
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise ConfigError(f"{where}: {name} lies outside {root}")
-    if not path.is_file():
-        raise ConfigError(f"{where}: {name} is not a file in {root}")
-    return path

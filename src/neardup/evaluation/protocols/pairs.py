@@ -6,7 +6,7 @@ import numpy as np
 
 from neardup.errors import ConfigError
 from neardup.evaluation.edits.named import FAMILIES, HARD, MISSION, STRONG, Edit
-from neardup.evaluation.protocols.plan import Files, Pictures, Plan
+from neardup.evaluation.protocols.dataset import Dataset, Files, Pictures
 from neardup.evaluation.protocols.task import Ids, Task
 from neardup.images.reading import list_files
 
@@ -19,7 +19,7 @@ EDIT_SETS: dict[str, tuple[Edit, ...]] = {
 }
 
 
-def plan_pairs(pictures: Pictures, edits: tuple[Edit, ...], *, where: str, seed: int) -> Plan:
+def pairs_dataset(pictures: Pictures, edits: tuple[Edit, ...], *, where: str, seed: int) -> Dataset:
     """Every edit of every picture against every original.
 
     A duplicate pair is an edit and its own original; all other pairs are negatives, but for a copy
@@ -28,31 +28,30 @@ def plan_pairs(pictures: Pictures, edits: tuple[Edit, ...], *, where: str, seed:
     """
     folders = [str(Path(name).parent) for name in pictures.names]
     classes = np.unique(folders, return_inverse=True)[1]
+    on_ground = np.array([FAMILIES[edit.family].on_ground for edit in edits], dtype=bool)
 
     def make_task(kept: Ids) -> Task:
-        count, queries = len(kept), len(kept) * len(edits)
-        source = np.arange(count, dtype=np.int64)
+        source = np.arange(len(kept), dtype=np.int64)
         query_source = np.repeat(source, len(edits))
+        query_family = np.tile(np.arange(len(edits)), len(kept))
         names = [pictures.names[i] for i in kept]
         labels = [edit.name for edit in edits]
-        on_ground = [place for place, edit in enumerate(edits) if FAMILIES[edit.family].on_ground]
-        laid = (source[:, None] * len(edits) + np.array(on_ground, dtype=np.int64)).ravel()
-        ground = np.repeat((source + 1) % max(count, 1), len(on_ground))
-        seen_twice = np.stack([laid, ground], axis=1)
+        laid = np.flatnonzero(on_ground[query_family]) if len(kept) > 1 else source[:0]
+        ground = (query_source[laid] + 1) % max(len(kept), 1)
         return Task(
             query_names=tuple(f"{name} ({label})" for name in names for label in labels),
             reference_names=tuple(names),
             query_source=query_source,
             reference_source=source,
-            positive=np.stack([np.arange(queries, dtype=np.int64), query_source], axis=1),
-            ignored=seen_twice if count > 1 else np.empty((0, 2), dtype=np.int64),
-            query_family=np.tile(np.arange(len(edits), dtype=np.int64), count),
+            positive=np.stack([np.arange(len(query_source)), query_source], axis=1),
+            ignored=np.stack([laid, ground], axis=1),
+            query_family=query_family,
             families=tuple(labels),
             query_class=np.repeat(classes[kept], len(edits)),
             reference_class=classes[kept],
         )
 
-    return Plan(
+    return Dataset(
         pictures=pictures,
         edits=edits,
         make_task=make_task,

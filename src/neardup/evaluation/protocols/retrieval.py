@@ -12,13 +12,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from neardup.errors import ConfigError
+from neardup.evaluation.protocols.dataset import LARGEST_SIDE, Dataset, Files
 from neardup.evaluation.protocols.label_files import read_rows
-from neardup.evaluation.protocols.plan import LARGEST_SIDE, Files, Plan
-from neardup.evaluation.protocols.task import Ids, PairList, Task
+from neardup.evaluation.protocols.task import Ids, PairList, Task, renumber
 from neardup.images.reading import list_files
 
 
-def plan_retrieval(queries: Path, references: Path, ground_truth: Path) -> Plan:
+def retrieval_dataset(queries: Path, references: Path, ground_truth: Path) -> Dataset:
     """Every file of one folder against every file of the other.
 
     The ground truth has the columns ``query`` and ``reference`` (or no header, as DISC21's) and may
@@ -39,9 +39,23 @@ def plan_retrieval(queries: Path, references: Path, ground_truth: Path) -> Plan:
     names += [str(references.resolve().relative_to(root) / name) for name in reference_names]
 
     def make_task(kept: Ids) -> Task:
-        return _make_task(names, kept, positive, ignored, first)
+        own, others = kept[kept < first], kept[kept >= first] - first
+        matches = renumber(positive, own, others)
+        source = _components(matches, len(own), len(others))
+        return Task(
+            query_names=tuple(names[i] for i in own),
+            reference_names=tuple(names[first + i] for i in others),
+            query_source=source[: len(own)],
+            reference_source=source[len(own) :],
+            positive=matches,
+            ignored=renumber(ignored, own, others),
+            query_family=np.zeros(len(own), dtype=np.int64),
+            families=("matches",),
+            query_class=np.full(len(own), -1),
+            reference_class=np.full(len(others), -1),
+        )
 
-    return Plan(
+    return Dataset(
         pictures=Files(root, names, LARGEST_SIDE),
         make_task=make_task,
         description=(
@@ -52,38 +66,8 @@ def plan_retrieval(queries: Path, references: Path, ground_truth: Path) -> Plan:
     )
 
 
-def _make_task(
-    names: list[str], kept: Ids, positive: PairList, ignored: PairList, first: int
-) -> Task:
-    queries, references = kept[kept < first], kept[kept >= first] - first
-    new_query = np.full(first, -1)
-    new_query[queries] = np.arange(len(queries))
-    new_reference = np.full(len(names) - first, -1)
-    new_reference[references] = np.arange(len(references))
-
-    def renumber(pairs: PairList) -> PairList:
-        both = np.stack([new_query[pairs[:, 0]], new_reference[pairs[:, 1]]], axis=1)
-        return both[(both >= 0).all(axis=1)].astype(np.int64)
-
-    matches = renumber(positive)
-    source = _components(matches, len(queries), len(references))
-    unknown = np.full(len(names), -1, dtype=np.int64)
-    return Task(
-        query_names=tuple(names[i] for i in queries),
-        reference_names=tuple(names[i + first] for i in references),
-        query_source=source[: len(queries)],
-        reference_source=source[len(queries) :],
-        positive=matches,
-        ignored=renumber(ignored),
-        query_family=np.zeros(len(queries), dtype=np.int64),
-        families=("matches",),
-        query_class=unknown[: len(queries)],
-        reference_class=unknown[: len(references)],
-    )
-
-
 def _components(matches: PairList, queries: int, references: int) -> Ids:
-    """Pictures joined by matches are one source."""
+    """(Q + R,) int64: pictures joined by matches are one source."""
     size = queries + references
     ones = np.ones(len(matches))
     graph = coo_array((ones, (matches[:, 0], matches[:, 1] + queries)), shape=(size, size))
@@ -93,28 +77,19 @@ def _components(matches: PairList, queries: int, references: int) -> Ids:
 def _read(
     path: Path, query_names: list[str], reference_names: list[str]
 ) -> tuple[PairList, PairList]:
-    query_index = _index(query_names)
-    reference_index = _index(reference_names)
+    """The matches, and the pairs that count nowhere."""
+    query_index, reference_index = _index(query_names), _index(reference_names)
+    columns = ("query", "reference", "ignore")
     pairs: dict[tuple[int, int], bool] = {}
-    rows = read_rows(
-        path,
-        needed=("query",),
-        optional=("reference", "ignore"),
-        headless=("query", "reference", "ignore"),
-    )
+    rows = read_rows(path, needed=columns[:1], optional=columns[1:], headless=columns)
     for number, row in rows:
         query = _find(query_index, row["query"], f"{path}, line {number}: query")
-        if not row["reference"]:
-            continue
-        reference = _find(reference_index, row["reference"], f"{path}, line {number}: reference")
-        pairs[query, reference] = bool(row["ignore"])
-    positive = sorted(pair for pair, ignore in pairs.items() if not ignore)
-    ignored = sorted(pair for pair, ignore in pairs.items() if ignore)
-    return _array(positive), _array(ignored)
-
-
-def _array(pairs: list[tuple[int, int]]) -> PairList:
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        if row["reference"]:
+            where = f"{path}, line {number}: reference"
+            pairs[query, _find(reference_index, row["reference"], where)] = bool(row["ignore"])
+    listed = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
+    is_ignored = np.array([pairs[pair] for pair in sorted(pairs)], dtype=bool)
+    return listed[~is_ignored], listed[is_ignored]
 
 
 def _names(folder: Path, key: str) -> list[str]:

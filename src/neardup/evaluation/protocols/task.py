@@ -60,6 +60,11 @@ class Task:
             return queries * (queries - 1) // 2 - len(self.ignored) // 2
         return queries * references - len(self.ignored)
 
+    @property
+    def copy_count(self) -> int:
+        """Duplicate pairs, each once."""
+        return len(self.positive) // (2 if self.same_set else 1)
+
     def of_sources(self, chosen: Ids) -> tuple["Task", Ids, Ids]:
         """The part among the chosen sources; also the (Q',) and (R',) indices that it kept."""
         return self._part(
@@ -81,8 +86,8 @@ class Task:
             reference_names=tuple(self.reference_names[i] for i in references),
             query_source=self.query_source[queries],
             reference_source=self.reference_source[references],
-            positive=_renumber(self.positive, queries, references),
-            ignored=_renumber(self.ignored, queries, references),
+            positive=renumber(self.positive, queries, references),
+            ignored=renumber(self.ignored, queries, references),
             query_family=self.query_family[queries],
             query_class=self.query_class[queries],
             reference_class=self.reference_class[references],
@@ -90,25 +95,27 @@ class Task:
         return part, queries, references
 
 
-def _renumber(pairs: PairList, queries: Ids, references: Ids) -> PairList:
+def renumber(pairs: PairList, queries: Ids, references: Ids) -> PairList:
     """Keep the pairs between the kept (sorted) indices and give them the new numbers."""
     kept = np.isin(pairs[:, 0], queries) & np.isin(pairs[:, 1], references)
-    columns = [
-        np.searchsorted(queries, pairs[kept, 0]),
-        np.searchsorted(references, pairs[kept, 1]),
-    ]
-    return np.stack(columns, axis=1).astype(np.int64)
+    rows, columns = pairs[kept].T
+    return np.stack([np.searchsorted(queries, rows), np.searchsorted(references, columns)], axis=1)
 
 
-def split_sources(task: Task, *, seed: int) -> tuple[Ids, Ids]:
-    """Two halves of the sources, those with duplicates dealt evenly: to choose on, to test on."""
+_FEWEST_SOURCES = 12
+"""Sources with duplicates below which halves would tell nothing."""
+
+
+def split_sources(task: Task, *, seed: int) -> tuple[Ids, Ids] | None:
+    """Two halves of the sources, those with duplicates dealt evenly: to choose on, to test on.
+
+    None where fewer than 12 sources have duplicates.
+    """
+    if len(task.positive_sources) < _FEWEST_SOURCES:
+        return None
     rng = np.random.default_rng(seed)
     with_positives = task.positive_sources
     others = np.setdiff1d(task.sources, with_positives)
-    halves: tuple[list[Ids], list[Ids]] = ([], [])
-    for group in (with_positives, others):
-        shuffled = rng.permutation(group)
-        middle = len(group) // 2
-        halves[0].append(shuffled[:middle])
-        halves[1].append(shuffled[middle:])
-    return np.sort(np.concatenate(halves[0])), np.sort(np.concatenate(halves[1]))
+    parts = [np.split(rng.permutation(g), [len(g) // 2]) for g in (with_positives, others)]
+    choice, test = (np.sort(np.concatenate(half)) for half in zip(*parts, strict=True))
+    return choice, test

@@ -2,22 +2,22 @@
 
 import base64
 import io
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from neardup.errors import ImageError
-from neardup.evaluation.edits.pixels import Pixels
-from neardup.evaluation.measures.measure import Part
-from neardup.evaluation.protocols.plan import Encoded, Plan
+from neardup.evaluation.measures.results import Result
+from neardup.evaluation.protocols.dataset import Dataset, Encoded
+from neardup.evaluation.protocols.task import PairList
 
 _SIDE = 144
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownPair:
+class ShownPair(NamedTuple):
     """Two pictures side by side.
 
     Attributes:
@@ -33,8 +33,7 @@ class ShownPair:
     distance: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gallery:
+class Gallery(NamedTuple):
     """The farthest duplicates beyond the threshold, and the closest other pairs.
 
     Attributes:
@@ -46,78 +45,49 @@ class Gallery:
     false_alarms: list[ShownPair]
 
 
-def gallery(
-    plan: Plan, encoded: Encoded, part: Part, threshold: float | None, count: int
-) -> Gallery:
+def gallery(encoded: Encoded, result: Result, count: int) -> Gallery:
     """The ``count`` worst of each, no source twice as long as there are others."""
+    dataset, part = encoded.dataset, result.scores.test
     scores, task = part.scores, part.task
+    own = encoded.kept
+    others = own if dataset.references_from is None else own[own >= dataset.references_from]
 
-    def show(pair: tuple[int, int], distance: float) -> ShownPair:
-        query, reference = pair
-        return ShownPair(
-            left=_picture(lambda: _query(plan, encoded, int(part.queries[query]))),
-            right=_picture(lambda: _reference(plan, encoded, int(part.references[reference]))),
-            left_name=task.query_names[query],
-            right_name=task.reference_names[reference],
-            distance=distance,
-        )
+    def show(pairs: PairList, distances: NDArray[np.float32]) -> list[ShownPair]:
+        shown = []
+        for (query, reference), distance in zip(pairs.tolist(), distances.tolist(), strict=True):
+            place, edit = int(part.queries[query]), None
+            if dataset.edits:
+                place, edit = divmod(place, len(dataset.edits))
+            left = _thumbnail(dataset, int(own[place]), edit)
+            right = _thumbnail(dataset, int(others[part.references[reference]]), None)
+            names = task.query_names[query], task.reference_names[reference]
+            shown.append(ShownPair(left, right, *names, distance))
+        return shown
 
-    limit = np.float32(-1 if threshold is None else threshold)
     farthest = np.argsort(-scores.positive_distance, kind="stable")
-    missed = farthest[scores.positive_distance[farthest] > limit]
-    sources = task.query_source[scores.positive[missed, 0]]
-    misses = missed[_spread(sources.tolist(), count)]
-    alarms = _spread(
-        [
-            (int(task.query_source[q]), int(task.reference_source[r]))
-            for q, r in scores.near[: 50 * count]
-        ],
-        count,
-    )
+    if result.threshold is not None:
+        farthest = farthest[scores.positive_distance[farthest] > np.float32(result.threshold)]
+    misses = farthest[_spread(task.query_source[scores.positive[farthest, 0]].tolist(), count)]
+    near = scores.near[: 50 * count]
+    sources = zip(task.query_source[near[:, 0]], task.reference_source[near[:, 1]], strict=True)
+    alarms = _spread([frozenset(pair) for pair in sources], count)
     return Gallery(
-        misses=[
-            show((int(q), int(r)), float(d))
-            for (q, r), d in zip(
-                scores.positive[misses], scores.positive_distance[misses], strict=True
-            )
-        ],
-        false_alarms=[
-            show((int(q), int(r)), float(d))
-            for (q, r), d in zip(scores.near[alarms], scores.near_distance[alarms], strict=True)
-        ],
+        misses=show(scores.positive[misses], scores.positive_distance[misses]),
+        false_alarms=show(near[alarms], scores.near_distance[alarms]),
     )
 
 
-def _spread(keys: Iterable[object], count: int) -> list[int]:
+def _spread(keys: Sequence[Hashable], count: int) -> list[int]:
     """Positions of the first of each key, then of the others, ``count`` at most, in order."""
-    seen: set[object] = set()
-    first: list[int] = []
-    rest: list[int] = []
-    for position, key in enumerate(keys):
-        if isinstance(key, tuple):
-            key = frozenset(key)
-        (rest if key in seen else first).append(position)
-        seen.add(key)
-    return sorted((first + rest)[:count])
+    first = {key: place for place, key in reversed(list(enumerate(keys)))}.values()
+    rest = sorted(set(range(len(keys))) - set(first))
+    return sorted([*sorted(first), *rest][:count])
 
 
-def _query(plan: Plan, encoded: Encoded, query: int) -> Pixels:
-    if plan.edits:
-        picture, edit = divmod(query, len(plan.edits))
-        return plan.view(int(encoded.kept[picture]), edit)
-    return plan.view(int(encoded.kept[query]), None)
-
-
-def _reference(plan: Plan, encoded: Encoded, reference: int) -> Pixels:
-    kept = encoded.kept
-    if plan.references_from is not None:
-        kept = kept[kept >= plan.references_from]
-    return plan.view(int(kept[reference]), None)
-
-
-def _picture(load: Callable[[], Pixels]) -> str:
+def _thumbnail(dataset: Dataset, picture: int, edit: int | None) -> str:
+    """JPEG as base64; empty if the file is gone."""
     try:
-        image = Image.fromarray(load())
+        image = Image.fromarray(dataset.view(picture, edit))
     except ImageError:
         return ""
     image.thumbnail((_SIDE, _SIDE))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neardup.errors import ConfigError
-from neardup.evaluation.measures.measure import Judged, Part
+from neardup.evaluation.measures.results import Part, Result
 from neardup.evaluation.report.gallery import Gallery
 from neardup.evaluation.report.page import page
 from neardup.evaluation.report.plots import draw
@@ -31,28 +31,21 @@ def prepare(folder: Path, *, scores: bool) -> None:
         raise ConfigError(f"out: {folder} cannot be written: {error.strerror}") from error
 
 
-def write(
-    folder: Path,
-    report: dict[str, Any],
-    main: Judged,
-    others: list[Judged],
-    pictures: Gallery,
-    *,
-    scores: bool,
-) -> None:
+def write(report: dict[str, Any], main: Result, others: list[Result], pictures: Gallery) -> None:
     """Write ``report.json``, ``sweep.csv``, ``figures/*.png``, ``report.html`` and, when asked,
-    ``scores.parquet`` into ``folder``, which :func:`prepare` made.
+    ``scores.parquet`` into the folder that the report's ``config`` names and :func:`prepare` made.
 
     Raises:
         ConfigError: the folder cannot be written.
     """
+    config = report["config"]
+    folder = Path(config["out"])
     try:
         text = json.dumps(report, indent=2, allow_nan=False, default=str)
         (folder / "report.json").write_text(text + "\n")
-        rows = int(report["config"]["sweep_rows"])
-        _write_sweep(folder / "sweep.csv", main.measured.test, rows)
-        if scores:
-            _write_scores(folder / "scores.parquet", main.measured.whole)
+        _write_sweep(folder / "sweep.csv", main.scores.test, config["sweep_rows"])
+        if config["scores"]:
+            _write_scores(folder / "scores.parquet", main.scores.whole)
         drawn = draw(report, main, others, folder / "figures")
         (folder / "report.html").write_text(page(report, drawn, pictures))
     except OSError as error:
@@ -61,18 +54,18 @@ def write(
 
 def _write_sweep(path: Path, part: Part, most: int) -> None:
     """One row per threshold of the test half, all of them or ``most``; their counts are exact."""
-    swept = part.sweep
-    rows = _chosen_rows(swept.true_positives, most or len(swept.threshold))
+    curve = part.curve
+    rows = _chosen_rows(curve.true_positives, most or len(curve.threshold))
     columns = {
-        "threshold": swept.threshold,
-        "precision": swept.precision,
-        "recall": swept.recall,
-        "f1": swept.f1,
-        "false_positive_rate": swept.false_positive_rate,
-        "true_positives": swept.true_positives,
-        "false_positives": swept.false_positives,
-        "false_negatives": swept.positives - swept.true_positives,
-        "true_negatives": swept.negatives - swept.false_positives,
+        "threshold": curve.threshold,
+        "precision": curve.precision,
+        "recall": curve.recall,
+        "f1": curve.f1,
+        "false_positive_rate": curve.false_positives / max(curve.negatives, 1),
+        "true_positives": curve.true_positives,
+        "false_positives": curve.false_positives,
+        "false_negatives": curve.positives - curve.true_positives,
+        "true_negatives": curve.negatives - curve.false_positives,
     }
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
@@ -98,31 +91,24 @@ def _write_scores(path: Path, part: Part) -> None:
 
     scores, task = part.scores, part.task
     pairs = np.concatenate([scores.positive, scores.near])
-    pq.write_table(
-        pa.table(
-            {
-                "query": [task.query_names[i] for i in pairs[:, 0]],
-                "reference": [task.reference_names[i] for i in pairs[:, 1]],
-                "distance": np.concatenate([scores.positive_distance, scores.near_distance]),
-                "is_duplicate": np.arange(len(pairs)) < len(scores.positive),
-            }
-        ),
-        path,
-    )
+    columns = {
+        "query": [task.query_names[i] for i in pairs[:, 0]],
+        "reference": [task.reference_names[i] for i in pairs[:, 1]],
+        "distance": np.concatenate([scores.positive_distance, scores.near_distance]),
+        "is_duplicate": np.arange(len(pairs)) < len(scores.positive),
+    }
+    pq.write_table(pa.table(columns), path)
 
 
 def summary(report: Mapping[str, Any]) -> str:
-    """The verdict, a line an operating point, the warnings, and where the page is."""
+    """The summary sentence, a line an operating point, the warnings, and where the page is."""
     config = report["config"]
     lines = ["", report["verdict"], ""]
     for name, point in report["operating_points"].items():
-        if point["threshold"] is None:
-            lines.append(f"  {name:<18} no threshold reaches it")
-        else:
-            lines.append(
-                f"  {name:<18} distance <= {point['threshold']:.4f}  "
-                f"precision {point['precision']:.4f}  recall {point['recall']:.4f}"
-            )
+        found = "no threshold reaches it"
+        if point["threshold"] is not None:
+            found = "distance <= {threshold:.4f}  precision {precision:.4f}  recall {recall:.4f}"
+        lines.append(f"  {name:<18} {found.format(**point)}")
     lines += [f"  warning: {text}" for text in report["warnings"]]
     if "stored" in report:
         lines.append(f"  stored in {config['bundle']}: {', '.join(report['stored'])}")

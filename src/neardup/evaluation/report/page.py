@@ -1,21 +1,13 @@
-"""``report.html``: one file that opens anywhere, with the verdict and one table at the top."""
+"""``report.html``: one file that opens anywhere, with a summary and one table at the top."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from neardup.evaluation.report import tables
+from neardup.evaluation.report.figures import percent
 from neardup.evaluation.report.gallery import Gallery
-
-
-class Figure(NamedTuple):
-    """A drawing of the page: SVG text, what it shows, and whether it takes the whole width."""
-
-    svg: str
-    caption: str
-    wide: bool
 
 
 def page(report: Mapping[str, Any], figures: Mapping[str, str], pictures: Gallery) -> str:
@@ -31,15 +23,14 @@ def page(report: Mapping[str, Any], figures: Mapping[str, str], pictures: Galler
         autoescape=True,
         undefined=StrictUndefined,
     )
-    first, *others = tables.all_tables(report)
-    facts = {key: report[key] for key in ("pairs", "bundle", "config")}
+    environment.globals |= {"percent": percent, "share": _share, "interval": _interval}
+    environment.filters["percent"] = percent
     captions = _captions(report)
+    facts = {key: report[key] for key in ("pairs", "bundle", "config")}
     return environment.get_template("page.html.j2").render(
         report=report,
-        first=first,
-        tables=others,
         figures=[
-            Figure(svg, captions[name], name.startswith("robustness"))
+            {"svg": svg, "caption": captions[name], "wide": name.startswith("robustness")}
             for name, svg in figures.items()
         ],
         pictures=pictures,
@@ -63,3 +54,13 @@ def _captions(report: Mapping[str, Any]) -> dict[str, str]:
         "robustness_curves": "Recall against severity"
         + ("; shaded where training showed nothing like it" if known else ""),
     }
+
+
+def _share(value: float, bounds: Sequence[float] | None) -> str:
+    """In per cent, with its 95 % interval in brackets."""
+    text = percent(value)
+    return text if bounds is None else f"{text} [{percent(bounds[0])}, {percent(bounds[1])}]"
+
+
+def _interval(bounds: Sequence[float] | None) -> str:
+    return "" if bounds is None else f"[{bounds[0]:.4f}, {bounds[1]:.4f}]"

@@ -15,30 +15,22 @@ from numpy.typing import NDArray
 
 from neardup.evaluation.edits.named import FAMILIES
 from neardup.evaluation.measures.bootstrap import precision_band
-from neardup.evaluation.measures.measure import Judged, Part
+from neardup.evaluation.measures.results import Part, Result
 
 INK, GRID = "#1f2933", "#d5dbe1"
 MAIN, OTHER = "#3b82c4", "#e0803a"
 _SERIES = (OTHER, "#3fa773", "#a071c9", "#b08a2e")
 _BINS = 160
 NAMES = (
-    "distances",
-    "threshold",
-    "precision_recall",
-    "collection",
-    "robustness",
-    "robustness_curves",
+    *("distances", "threshold", "precision_recall"),
+    *("collection", "robustness", "robustness_curves"),
 )
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 10,
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor"), INK),
+    **dict.fromkeys(("xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
     "axes.grid": True,
     "grid.color": GRID,
     "legend.frameon": False,
@@ -47,37 +39,29 @@ _STYLE: dict[Any, Any] = {
 
 
 def draw(
-    report: dict[str, Any], main: Judged, others: list[Judged], folder: Path
+    report: dict[str, Any], main: Result, others: list[Result], folder: Path
 ) -> dict[str, str]:
     """Write ``folder``/NAME.png for each figure and return NAME to SVG text.
 
     SVG text uses ``currentColor`` for ink and ``var(--grid)`` for grid lines, on no background.
     """
-    test = main.measured.test
-    cells = report["robustness"]
-    figures: dict[str, tuple[tuple[float, float], Callable[[Figure], None]]] = {
-        "distances": ((5.2, 3.2), lambda f: _distances(f.add_subplot(), test, main.threshold)),
-        "threshold": (
-            (5.2, 3.2),
-            lambda f: _against_threshold(f.add_subplot(), test, main.threshold),
-        ),
-        "precision_recall": (
-            (5.2, 3.6),
-            lambda f: _precision_recall(f.add_subplot(), report, main, others),
-        ),
+    test, threshold, cells = main.scores.test, main.threshold, report["robustness"]
+    figures: dict[str, tuple[float, float, Callable[[Figure], None]]] = {
+        "distances": (5.2, 3.2, lambda f: _distances(f.add_subplot(), test, threshold)),
+        "threshold": (5.2, 3.2, lambda f: _against_threshold(f.add_subplot(), test, threshold)),
+        "precision_recall": (5.2, 3.6, lambda f: _precision_recall(f, report, main, others)),
     }
     if report["collection"]["curves"]:
-        figures["collection"] = (
-            (5.2, 3.6),
-            lambda f: _collection(f.add_subplot(), report["collection"]),
-        )
+        figures["collection"] = 5.2, 3.6, lambda f: _collection(f, report["collection"])
     if cells:
-        figures["robustness"] = ((7.2, 6.2), lambda f: draw_heat_map(f, cells, INK))
-        figures["robustness_curves"] = ((7.2, 6.2), lambda f: draw_curves(f, cells, MAIN, INK))
-    for old in folder.glob("*.png"):
-        if old.stem in NAMES:
-            old.unlink()
-    return {name: _render(name, *figure, folder) for name, figure in figures.items()}
+        figures["robustness"] = 7.2, 6.2, lambda f: _heat_map(f.add_subplot(), cells)
+        figures["robustness_curves"] = 7.2, 6.2, lambda f: _robustness_curves(f, cells)
+    for name in NAMES:
+        (folder / f"{name}.png").unlink(missing_ok=True)
+    return {
+        name: _render(name, (width, height), paint, folder)
+        for name, (width, height, paint) in figures.items()
+    }
 
 
 def _render(
@@ -115,51 +99,49 @@ def _distances(axes: Axes, part: Part, threshold: float | None) -> None:
 
 
 def _against_threshold(axes: Axes, part: Part, threshold: float | None) -> None:
-    swept = part.sweep
-    rows = _thin(swept.threshold)
-    x = swept.threshold[rows]
-    axes.plot(x, swept.precision[rows], color=OTHER, label="precision")
-    axes.plot(x, swept.recall[rows], color=MAIN, label="recall")
-    axes.plot(x, swept.f1[rows], color=INK, linewidth=1, linestyle="--", label="F1")
+    curve = part.curve
+    rows = _thin(curve.threshold)
+    x = curve.threshold[rows]
+    axes.plot(x, curve.precision[rows], color=OTHER, label="precision")
+    axes.plot(x, curve.recall[rows], color=MAIN, label="recall")
+    axes.plot(x, curve.f1[rows], color=INK, linewidth=1, linestyle="--", label="F1")
     _mark(axes, threshold)
     axes.set(xlabel="threshold on the distance", xlim=(0, None), ylim=(0, 1.02))
     axes.legend(loc="best")
 
 
 def _precision_recall(
-    axes: Axes, report: dict[str, Any], main: Judged, others: list[Judged]
+    figure: Figure, report: dict[str, Any], main: Result, others: list[Result]
 ) -> None:
+    axes = figure.add_subplot()
     recalls = np.linspace(0.0, 1.0, 101)
-    test = main.measured.test
-    config = report["config"]
-    band = precision_band(
-        test.task, test.scores, recalls, draws=config["bootstrap"], seed=config["seed"]
-    )
+    test, config = main.scores.test, report["config"]
+    draws, seed = config["bootstrap"], config["seed"]
+    band = precision_band(test.task, test.scores, recalls, draws=draws, seed=seed)
     if band is not None:
         axes.fill_between(recalls, band[0], band[1], color=MAIN, alpha=0.2, linewidth=0)
-    for judged, color in zip([main, *others], (MAIN, *_SERIES), strict=False):
-        swept = judged.measured.test.sweep
-        best = np.maximum.accumulate(swept.precision[::-1])[::-1]
-        rows = _thin(swept.recall)
-        name = judged.measured.method.name
-        axes.plot(swept.recall[rows], best[rows], color=color, label=name)
-    point = main.points[main.chosen]
-    if point.threshold is not None:
-        axes.plot(point.recall, point.precision, "o", color=MAIN, markersize=7)
+    for result, color in zip([main, *others], (MAIN, *_SERIES), strict=False):
+        curve = result.scores.test.curve
+        best = np.maximum.accumulate(curve.precision[::-1])[::-1]
+        rows = _thin(curve.recall)
+        name = result.scores.method.name
+        axes.plot(curve.recall[rows], best[rows], color=color, label=name)
+    if main.threshold is not None:
+        axes.plot(main.point.recall, main.point.precision, "o", color=MAIN, markersize=7)
     axes.set(xlabel="recall", ylabel="precision (best at this recall or more)")
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
     axes.legend(loc="lower left")
 
 
-def _collection(axes: Axes, collection: dict[str, Any]) -> None:
+def _collection(figure: Figure, collection: dict[str, Any]) -> None:
+    axes = figure.add_subplot()
     for (name, rows), color in zip(collection["curves"].items(), (MAIN, *_SERIES), strict=False):
         size, estimate, low, high = np.array(rows).T
         axes.fill_between(size, np.maximum(low, 1e-9), high, color=color, alpha=0.2, linewidth=0)
         axes.plot(size, estimate, color=color, label=name)
     axes.axvline(collection["size"], color=INK, linewidth=1, linestyle=":")
-    axes.set(xscale="log", yscale="log", xlabel="pictures in the collection")
-    axes.set_ylabel("expected false pairs")
-    axes.set_ylim(bottom=1e-3)
+    axes.set(xscale="log", yscale="log")
+    axes.set(xlabel="pictures in the collection", ylabel="expected false pairs", ylim=(1e-3, None))
     axes.legend(loc="upper left")
 
 
@@ -180,49 +162,40 @@ Cells = list[dict[str, Any]]
 _ACROSS = 4
 
 
-def draw_heat_map(figure: Figure, cells: Cells, ink: str) -> None:
+def _heat_map(axes: Axes, cells: Cells) -> None:
     """Recall as colour and number; a bar stands where training stopped."""
-    axes = figure.add_subplot()
     colors = matplotlib.colormaps["RdYlBu"]
     rows = _by_family(cells)
-    families, widest = list(rows), max(map(len, rows.values()))
+    style: dict[str, Any] = {"ha": "center", "va": "center", "color": "#111418", "fontsize": 8.5}
     for row, own in enumerate(rows.values()):
         for column, cell in enumerate(own):
             color = colors(0.15 + 0.65 * cell["recall"])
             axes.add_patch(Rectangle((column, row), 0.96, 0.92, facecolor=color, linewidth=0))
             label = f"{cell['severity']:g}: {100 * cell['recall']:.0f}"
-            axes.text(
-                column + 0.48,
-                row + 0.46,
-                label,
-                ha="center",
-                va="center",
-                color="#111418",
-                fontsize=8.5,
-            )
+            axes.text(column + 0.48, row + 0.46, label, **style)
         stop = _training_stops(own)
         if stop is not None:
-            axes.plot([stop - 0.02] * 2, [row, row + 0.92], color=ink, linewidth=2.5)
-    axes.set_yticks([row + 0.46 for row in range(len(families))], _labels(families))
+            axes.plot([stop - 0.02] * 2, [row, row + 0.92], color=INK, linewidth=2.5)
+    labels = [f"{family.replace('_', ' ')}\n({FAMILIES[family].unit})" for family in rows]
+    axes.set_yticks([row + 0.46 for row in range(len(rows))], labels)
     axes.set_xticks([])
-    axes.set(xlim=(-0.1, widest), ylim=(len(families), 0))
+    axes.set(xlim=(-0.1, max(map(len, rows.values()))), ylim=(len(rows), 0))
     axes.tick_params(left=False)
     axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
-def draw_curves(figure: Figure, cells: Cells, color: str, ink: str) -> None:
+def _robustness_curves(figure: Figure, cells: Cells) -> None:
     """Recall against severity, one small chart per kind of change; beyond training is shaded."""
     rows = {family: own for family, own in _by_family(cells).items() if len(own) > 1}
     down = -(-len(rows) // _ACROSS)
     for place, (family, own) in enumerate(rows.items(), start=1):
         axes = figure.add_subplot(down, _ACROSS, place)
         steps = list(range(len(own)))
-        axes.plot(steps, [cell["recall"] for cell in own], color=color, marker="o", markersize=3)
+        axes.plot(steps, [cell["recall"] for cell in own], color=MAIN, marker="o", markersize=3)
         stop = _training_stops(own)
         if stop is not None and stop < len(own):
-            axes.axvspan(stop - 0.5, len(own) - 0.5, color=ink, alpha=0.08, linewidth=0)
+            axes.axvspan(stop - 0.5, len(own) - 0.5, color=INK, alpha=0.08, linewidth=0)
         axes.set_title(family.replace("_", " "), fontsize=9)
         axes.set_xticks(steps, [f"{cell['severity']:g}" for cell in own], fontsize=7.5)
         axes.set_yticks([0, 0.5, 1], ["0", "", "1"], fontsize=7.5)
@@ -242,7 +215,3 @@ def _training_stops(own: Cells) -> int | None:
     if None in beyond:
         return None
     return beyond.index(True) if True in beyond else len(own)
-
-
-def _labels(families: list[str]) -> list[str]:
-    return [f"{family.replace('_', ' ')}\n({FAMILIES[family].unit})" for family in families]

@@ -19,11 +19,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from pytorch_lightning.loggers.logger import Logger
 
-from neardup.evaluation.edits.named import MISSION
-from neardup.evaluation.measures.synthetic import edit_image
+from neardup.evaluation.edits.named import MISSION, edit_image
+from neardup.evaluation.measures.results import Part
 from neardup.training.callbacks.metrics_csv import MetricsCSV, read_rows
 from neardup.training.config import LoggerConfig
-from neardup.training.verdict import EDIT_SEED, Images, Measured, Verdict
+from neardup.training.evaluation import EDIT_SEED, Evaluation, Images
 
 log = logging.getLogger(__name__)
 
@@ -47,22 +47,22 @@ class Dashboard(Callback):
                     rows.append(list(batch[view][start : start + 12].cpu().numpy()))
             self._show(trainer, "first_batch", contact_sheet(rows))
 
-    def show_verdict(
-        self, trainer: Trainer, verdicts: Mapping[str, Verdict], test_images: Images
+    def show_evaluations(
+        self, trainer: Trainer, evaluations: Mapping[str, Evaluation], test_images: Images
     ) -> None:
         """Log the test's figures; show its curves, histogram of distances and hardest pairs.
 
         Args:
             trainer: whose loggers are used.
-            verdicts: on the encoder ``before`` and ``after`` training, and others beside them.
-            test_images: what they were judged on.
+            evaluations: on the encoder ``before`` and ``after`` training, and others beside them.
+            test_images: that they are on.
         """
-        trained = verdicts["after"]
+        trained = evaluations["after"]
         for logger in trainer.loggers:
             logger.log_metrics(trained.figures(), step=trainer.global_step - 1)
             if isinstance(logger, MetricsCSV):
                 logger.write()
-        tests = {name: verdict.test for name, verdict in verdicts.items()}
+        tests = {name: evaluation.test for name, evaluation in evaluations.items()}
         hardest = hardest_pairs(trained, test_images)
         sheet = [[row["query"] for row in hardest], [row["reference"] for row in hardest]]
         self._show(trainer, "learning_curve", learning_curve(read_rows(self.run_dir)))
@@ -109,14 +109,18 @@ def contact_sheet(
     return sheet
 
 
-def distance_histogram(verdict: Verdict) -> Figure:
+def distance_histogram(evaluation: Evaluation) -> Figure:
     """Distances of the test's duplicate and other pairs, with the threshold of validation."""
-    distance, is_positive = verdict.test.scores.pairs()
-    bins = np.linspace(0.0, max(float(distance.max()), 1e-6), 80).tolist()
+    scores, threshold = evaluation.test.scores, evaluation.val.threshold
+    steps = np.arange(len(scores.histogram)) * scores.scale.step
+    farthest = max(scores.positive_distance.max(), steps[scores.histogram > 0].max(initial=0))
+    bins = np.linspace(0.0, max(float(farthest), 1e-6), 80).tolist()
     figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
-    for chosen, label in ((is_positive, "duplicates"), (~is_positive, "other pairs")):
-        axes.hist(distance[chosen], bins=bins, density=True, alpha=0.6, label=label)
-    threshold = verdict.val.points[verdict.val.default_at].threshold
+    for label, distance, weights in (
+        ("duplicates", scores.positive_distance, None),
+        ("other pairs", steps, scores.histogram),
+    ):
+        axes.hist(distance, bins, weights=weights, density=True, alpha=0.6, label=label)
     if threshold is not None:
         axes.axvline(threshold, color="black", lw=1, ls="--", label=f"threshold {threshold:.3f}")
     axes.set(xlabel="L2 distance", ylabel="density", title="test images")
@@ -124,12 +128,12 @@ def distance_histogram(verdict: Verdict) -> Figure:
     return figure
 
 
-def precision_recall_curve(curves: Mapping[str, Measured]) -> Figure:
+def precision_recall_curve(curves: Mapping[str, Part]) -> Figure:
     """One precision/recall curve for each name."""
     figure, axes = plt.subplots(figsize=(5, 4.5), layout="constrained")
-    for name, measured in curves.items():
-        label = f"{name}, AP {measured.average_precision:.3f}"
-        axes.step(measured.sweep.recall, measured.sweep.precision, where="post", label=label)
+    for name, part in curves.items():
+        label = f"{name}, AP {part.average_precision:.3f}"
+        axes.step(part.curve.recall, part.curve.precision, where="post", label=label)
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01))
     axes.set_title("all edits pooled, test images")
     axes.legend(loc="lower left")
@@ -152,29 +156,27 @@ def learning_curve(rows: list[dict[str, str]]) -> Figure:
     return figure
 
 
-def hardest_pairs(verdict: Verdict, images: Images, count: int = 8) -> list[dict[str, Any]]:
+def hardest_pairs(evaluation: Evaluation, images: Images, count: int = 8) -> list[dict[str, Any]]:
     """The farthest duplicates and the closest other pairs of the test.
 
     Returns:
         Rows with ``kind`` ("missed" or "false alarm"), ``edit``, ``distance``, and the images
         ``query`` and ``reference``, (H, W, 3) uint8 RGB.
     """
-    scores = verdict.test.scores
-    distance, is_positive = scores.pairs()
-    rows: list[dict[str, Any]] = []
-    for kind, signed in (
-        ("missed", np.where(is_positive, -distance, np.inf)),
-        ("false alarm", np.where(is_positive, np.inf, distance)),
+    scores, rows = evaluation.test.scores, list[dict[str, Any]]()
+    farthest = np.argsort(-scores.positive_distance, kind="stable")[:count]
+    for kind, pairs, distances in (
+        ("missed", scores.positive[farthest], scores.positive_distance[farthest]),
+        ("false alarm", scores.near[:count], scores.near_distance[:count]),
     ):
-        for place in np.argsort(signed, kind="stable")[:count]:
-            query, reference = divmod(int(place), scores.distance.shape[1])
-            source = int(scores.query_source[query])
-            edit = MISSION[scores.query_family[query]]
+        for (query, reference), distance in zip(pairs.tolist(), distances.tolist(), strict=True):
+            source, place = divmod(query, len(MISSION))
+            edit = MISSION[place]
             rows.append(
                 {
                     "kind": kind,
                     "edit": edit.name,
-                    "distance": float(distance[place]),
+                    "distance": distance,
                     "query": edit_image(images[source], source, edit, seed=EDIT_SEED),
                     "reference": images[reference],
                 }

@@ -14,8 +14,8 @@ from neardup.errors import NeardupError
 from neardup.training.callbacks.collapse import diverged
 from neardup.training.callbacks.metrics_csv import MetricsCSV
 from neardup.training.encoder import TorchEmbedder
+from neardup.training.evaluation import Images, validate
 from neardup.training.module import SiameseModule
-from neardup.training.verdict import Images, measure
 
 
 class Validation(Callback):
@@ -27,7 +27,7 @@ class Validation(Callback):
         self.console = console
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure and log, before the checkpoint of this round is written.
+        """Evaluate and log, before the checkpoint of this round is written.
 
         Raises:
             NeardupError: the last steps have spoilt the weights, which are not worth keeping.
@@ -35,11 +35,11 @@ class Validation(Callback):
         if not all(torch.isfinite(p).all() for p in pl_module.parameters()):
             raise NeardupError(diverged("the weights became NaN or infinite", trainer.global_step))
         embed = TorchEmbedder(cast(SiameseModule, pl_module).judged, self.image_size)
-        measured = measure(self.images, embed, name="validation")
+        result = validate(self.images, embed, name="validation")
         figures = {
-            "val/average_precision": measured.average_precision,
-            "val/recall_at_p99": measured.points["precision=0.99"].recall,
-            "val/threshold_f1": float(measured.points["f1"].threshold or 0.0),
+            "val/average_precision": result.scores.whole.average_precision,
+            "val/recall_at_p99": result.points["precision=0.99"].recall,
+            "val/threshold_f1": float(result.points["f1"].threshold or 0.0),
         }
         pl_module.log_dict(figures, logger=False)
         for logger in trainer.loggers:  # at once, so that no checkpoint is without its figures

@@ -14,17 +14,17 @@ from torch import nn
 
 from neardup.bundle import DESCRIPTION_FILE, ENCODER_FILE, WEIGHTS_FILE, Bundle
 from neardup.errors import ConfigError, NeardupError
-from neardup.evaluation.measures.synthetic import Embed
+from neardup.evaluation.measures.results import Result
+from neardup.evaluation.methods import Encode
 from neardup.evaluation.methods import encoder as onnx_method
 from neardup.images.network_input import to_batch
 from neardup.training.checkpoints import FOLDER, best_checkpoint, load_checkpoint
 from neardup.training.config import ExportConfig, TrainConfig
-from neardup.training.data.images import Images
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.encoder import Encoder, TorchEmbedder
+from neardup.training.evaluation import Images, validate
 from neardup.training.export.bundle_writer import parity, write_bundle
 from neardup.training.export.quantize import halve_weights, quantize_int8, store_fp16
-from neardup.training.verdict import Measured, measure
 
 log = logging.getLogger(__name__)
 
@@ -59,15 +59,15 @@ def export(config: ExportConfig) -> Bundle:
     sources = _sources(config, run, out)
     if config.whiten and sources:
         whiten(encoder, sources.train, size)
-    measured = _measure(TorchEmbedder(encoder, size), sources) if sources else None
+    result = _validate(TorchEmbedder(encoder, size), sources) if sources else None
     remarks = {"licence": config.licence, "note": config.note}
     bundle = write_bundle(
         encoder,
         run.encoder,
         out,
         image_size=size,
-        operating_points=measured.points if measured else {},
-        default_at=measured.default_at if measured else "",
+        operating_points=result.points if result else {},
+        default_at=result.chosen if result else "",
         provenance={
             **record["provenance"],
             "steps": record["steps"],
@@ -104,13 +104,13 @@ def _sources(config: ExportConfig, run: TrainConfig, out: Path) -> Sources | Non
         return None
 
 
-def _measure(embed: Embed, sources: Sources) -> Measured:
-    return measure(sources.val, embed, name=f"validation split of {sources.name}")
+def _validate(embed: Encode, sources: Sources) -> Result:
+    return validate(sources.val, embed, name=f"validation split of {sources.name}")
 
 
 def _quantized(bundle: Bundle, precision: str, encoder: Encoder, sources: Sources | None) -> Bundle:
     """Put the fp16 or int8 form in the encoder's place; what that costs is measured and noted."""
-    fp32 = _measure(onnx_method("neardup", bundle).encode, sources) if sources else None
+    fp32 = _validate(onnx_method("neardup", bundle).encode, sources) if sources else None
     draft, weights = bundle.directory / f".{ENCODER_FILE}.part", bundle.directory / WEIGHTS_FILE
     cost: dict[str, Any] = {"precision": precision}
     if precision == "fp16":
@@ -127,19 +127,19 @@ def _quantized(bundle: Bundle, precision: str, encoder: Encoder, sources: Source
     os.replace(draft, bundle.encoder_path)
     cost["distance_error"] = parity(encoder, bundle.encoder_path, bundle.image_size)
     if sources and fp32:
-        after = _measure(onnx_method("neardup", bundle).encode, sources)
+        after = _validate(onnx_method("neardup", bundle).encode, sources)
         cost |= {
             "measured_on": fp32.points["f1"].measured_on,
             "average_precision": {
-                "fp32": fp32.average_precision,
-                precision: after.average_precision,
+                "fp32": fp32.scores.whole.average_precision,
+                precision: after.scores.whole.average_precision,
             },
             "recall": {
                 at: {"fp32": point.recall, precision: after.points[at].recall}
                 for at, point in fp32.points.items()
             },
         }
-        bundle = replace(bundle, operating_points=after.points, default_at=after.default_at)
+        bundle = replace(bundle, operating_points=after.points, default_at=after.chosen)
     replace(bundle, provenance={**bundle.provenance, "quantization": cost}).save()
     log.info("%s against fp32: %s", precision, json.dumps(cost))
     return Bundle.load(bundle.directory)

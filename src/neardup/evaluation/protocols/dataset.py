@@ -1,7 +1,7 @@
 """A protocol's pictures and labels, before any picture has been read."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neardup.errors import ImageError
-from neardup.evaluation.edits.named import FAMILIES, Edit
+from neardup.evaluation.edits.named import FAMILIES, Edit, edit_image
 from neardup.evaluation.edits.pixels import Pixels, from_pil
-from neardup.evaluation.measures.synthetic import edit_image
 from neardup.evaluation.methods import Method
 from neardup.evaluation.protocols.task import Ids, Task
 from neardup.images.reading import read_image
@@ -23,12 +22,26 @@ LARGEST_SIDE = 1024
 
 
 class Pictures(Protocol):
-    """N pictures with names; ``load(i)`` gives (H, W, 3) uint8 or raises ImageError."""
+    """N pictures with names."""
 
     @property
     def names(self) -> Sequence[str]: ...
 
-    def load(self, index: int) -> Pixels: ...
+    def load(self, index: int) -> Pixels:
+        """The picture as (H, W, 3) uint8 RGB; raises ImageError where it cannot be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """Pictures that are no files: N names, and N or more images (H, W, 3) uint8."""
+
+    names: Sequence[str]
+    images: Sequence[Pixels]
+
+    def load(self, index: int) -> Pixels:
+        """The picture as it is given."""
+        return self.images[index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +59,24 @@ class Files:
     side: int | None = None
 
     def load(self, index: int) -> Pixels:
+        """The picture, shrunk; raises ImageError where it cannot be read."""
         image = read_image(self.root / self.names[index], min_side=self.side)
         shorter = min(image.shape[:2])
         if self.side is None or shorter <= self.side:
             return image
         height, width = (max(1, round(n * self.side / shorter)) for n in image.shape[:2])
-        smaller = Image.fromarray(image).resize((width, height), Image.Resampling.BOX)
-        return from_pil(smaller)
+        return from_pil(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Dataset:
     """What a protocol asks for.
 
     Attributes:
         pictures: the N files.
         edits: E transformations to make of each picture; empty where copies are real.
         make_task: from the (N',) indices that could be read to the labels of their comparison;
-            encodings come as :class:`Encoded` of the same N'.
+            :meth:`Encoded.of_task` gives their encodings.
         description: the data in words, for the report and the bundle.
         seed: of the edits.
         references_from: picture index from which pictures are references only, not queries; None
@@ -99,71 +112,72 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What the methods made of the readable pictures.
+    """What the methods made of the N' pictures that could be read.
 
     Attributes:
-        kept: (N',) int64, indices of the pictures that could be read.
+        dataset: whose pictures they are.
+        kept: (N',) int64, their indices.
         unreadable: name and reason of the others.
-        original: method name -> (N', D).
-        edited: method name -> (N', E, D).
+        vectors: method name -> (N', 1 + E, D) float32, the picture and its edits; empty if N' is 0.
     """
 
+    dataset: Dataset
     kept: Ids
     unreadable: list[tuple[str, str]]
-    original: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    edited: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    vectors: dict[str, NDArray[np.float32]]
+
+    def of_task(self, method: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The encodings of the queries (Q, D) and references (R, D) of the dataset's task."""
+        vectors = self.vectors[method]
+        original = vectors[:, 0]
+        if self.dataset.edits:
+            return vectors[:, 1:].reshape(-1, vectors.shape[-1]), original
+        if self.dataset.references_from is None:
+            return original, original
+        is_query = self.kept < self.dataset.references_from
+        return original[is_query], original[~is_query]
 
 
 def encode(
-    plan: Plan, methods: Sequence[Method], *, batch_size: int, show_progress: bool = False
+    dataset: Dataset,
+    methods: Sequence[Method],
+    *,
+    batch_size: int,
+    only: Sequence[int] | None = None,
+    bar: str = "",
 ) -> Encoded:
-    """Read every picture once, make its edits, and encode all of them by every method."""
-    views = 1 + len(plan.edits)
+    """Read every picture once, make its edits, and encode all of them by every method.
+
+    Args:
+        dataset: see there.
+        methods: each sees the same pictures.
+        batch_size: how many views are encoded at once, and about how many are held.
+        only: the indices of the pictures that are looked at; None: all.
+        bar: what a progress bar on stderr is called; empty: none.
+    """
+    views = 1 + len(dataset.edits)
     at_once = max(1, batch_size // views)
+    chosen = range(len(dataset.pictures.names)) if only is None else only
     kept: list[int] = []
     unreadable: list[tuple[str, str]] = []
     parts: dict[str, list[NDArray[np.float32]]] = {method.name: [] for method in methods}
-    total = len(plan.pictures.names)
-    with progress("encoding", total * views, show=show_progress) as advance:
-        for start in range(0, total, at_once):
+    with progress(bar, len(chosen) * views, show=bool(bar)) as advance:
+        for start in range(0, len(chosen), at_once):
             images: list[Pixels] = []
-            stop = min(start + at_once, total)
-            for index in range(start, stop):
+            for index in chosen[start : start + at_once]:
                 try:
-                    image = plan.pictures.load(index)
+                    image = dataset.pictures.load(index)
                 except ImageError as error:
-                    unreadable.append((plan.pictures.names[index], error.reason))
+                    unreadable.append((dataset.pictures.names[index], error.reason))
                     continue
                 kept.append(index)
-                images.append(image)
-                images += [plan.edited(image, index, edit) for edit in plan.edits]
-            if images:
-                for method in methods:
-                    parts[method.name].append(_in_batches(method, images, batch_size))
-            advance((stop - start) * views)
-    encoded = Encoded(np.array(kept, dtype=np.int64), unreadable)
-    for method in methods if kept else ():
-        vectors = np.concatenate(parts[method.name]).reshape(len(kept), views, -1)
-        encoded.original[method.name] = np.ascontiguousarray(vectors[:, 0])
-        encoded.edited[method.name] = np.ascontiguousarray(vectors[:, 1:])
-    return encoded
-
-
-def _in_batches(method: Method, images: list[Pixels], size: int) -> NDArray[np.float32]:
-    return np.concatenate(
-        [method.encode(images[i : i + size]) for i in range(0, len(images), size)]
-    )
-
-
-def vectors_of(
-    plan: Plan, encoded: Encoded, method: str
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The encodings of the task's queries (Q, D) and references (R, D)."""
-    original = encoded.original[method]
-    if plan.edits:
-        edited = encoded.edited[method]
-        return edited.reshape(-1, edited.shape[-1]), original
-    if plan.references_from is None:
-        return original, original
-    is_query = encoded.kept < plan.references_from
-    return original[is_query], original[~is_query]
+                images += [image, *(dataset.edited(image, index, edit) for edit in dataset.edits)]
+            for method in methods if images else ():
+                parts[method.name].append(method.encode_in_batches(images, batch_size))
+            advance(len(chosen[start : start + at_once]) * views)
+    vectors = {
+        name: np.concatenate(blocks).reshape(len(kept), views, -1)
+        for name, blocks in parts.items()
+        if kept
+    }
+    return Encoded(dataset, np.array(kept, dtype=np.int64), unreadable, vectors)
