@@ -115,6 +115,9 @@ def _print(result: "ScanResult", out: Path) -> None:
         f"{counts.blank} blank, {counts.skipped} skipped\n"
         f"search {result.search}",
     )
+    undecided = sum(not group.proposed for group in result.groups)
+    if undecided:
+        print(f"{_count(undecided, 'group')} of copies of which nothing tells the original: decide")
     if result.scenes:
         pairs = _count(len(result.scenes), "pair")
         print(f"{pairs} look like two shots of one scene: see {out / SCENES}")

@@ -167,12 +167,14 @@ def _plain_corners(image: Pixels) -> int:
     if not plain:
         return 0
     colour = np.median([corner.mean(axis=0) for corner in plain], axis=0)
-    return sum(np.abs(corner.mean(axis=0) - colour).max() <= _SAME_COLOUR for corner in plain)
+    near = [np.abs(corner.mean(axis=0) - colour).max() <= _SAME_COLOUR for corner in plain]
+    return int(np.sum(near))
 
 
 def _blocks(grey: Levels) -> float:
     steps = np.abs(np.diff(grey, axis=1)).mean(axis=0)
     if len(steps) < 32:
         return 1.0
-    boundary = np.arange(len(steps)) % 8 == 7
-    return float((steps[boundary].mean() + 0.1) / (steps[~boundary].mean() + 0.1))
+    # Enlarging has rhythms of its own: the block's edge must stand out from every other place.
+    by_place = [float(steps[place::8].mean()) + 0.1 for place in range(8)]
+    return by_place[7] / max(by_place[:7])

@@ -26,6 +26,7 @@ from neardup.errors import ImageError, NeardupError
 from neardup.files import os_reason, require_regular
 from neardup.images.network_input import is_blank, load_input
 from neardup.images.reading import check_header, read_image
+from neardup.images.traces import find_traces, jpeg_quality
 from neardup.library.file import read_facts
 from neardup.library.store import ScanCache
 from neardup.verify.features import SIDE, extract
@@ -64,6 +65,12 @@ def thumbnail(task: Header) -> tuple[Header, bytes]:
     return _ok(width=image.width, height=image.height), buffer.getvalue()
 
 
+def traces(task: Header) -> tuple[Header, bytes]:
+    """Task: paths of one content, its sha256. Answer: the traces of processing in it."""
+    data = _read_unchanged(task["paths"], task["sha256"])
+    return _ok(**dataclasses.asdict(find_traces(read_image(data), jpeg_quality(data)))), b""
+
+
 def features(task: Header) -> tuple[Header, bytes]:
     """Task: paths of one content, its sha256. Answer: its packed local features."""
     data = _read_unchanged(task["paths"], task["sha256"])
@@ -88,6 +95,7 @@ TASKS: dict[str, Callable[[Header], tuple[Header, bytes]]] = {
     "hash": hash_file,
     "decode": decode,
     "thumbnail": thumbnail,
+    "traces": traces,
     "features": features,
     "match": match,
 }

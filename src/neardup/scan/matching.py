@@ -8,8 +8,11 @@ import numpy.typing as npt
 
 from neardup.library.file import Picture
 from neardup.scan.decisions import Decisions
+from neardup.scan.original import UNDECIDED, Originals
 from neardup.scan.result import NO_EVIDENCE, DuplicateGroup, Evidence, Member
 from neardup.search.exact import Indices, Pairs
+
+NO_ORIGINALS = Originals({})
 
 
 def without_decided(
@@ -32,11 +35,21 @@ def groups_within(
     pairs: Pairs,
     decisions: Decisions,
     evidence: Evidence = NO_EVIDENCE,
+    originals: Originals = NO_ORIGINALS,
 ) -> list[DuplicateGroup]:
     """Groups of near-duplicates and of identical files, surest first, the one to keep in front."""
+    lost = np.zeros(len(pictures), dtype=np.int64)  # comparisons, less those won
+    for i, j in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
+        winner, _ = originals.compare(pictures[i], pictures[j])
+        lost[i] += winner
+        lost[j] -= winner
     order = sorted(
         range(len(pictures)),
-        key=lambda row: (pictures[row].sha256 not in decisions.keep, pictures[row].preference),
+        key=lambda row: (
+            pictures[row].sha256 not in decisions.keep,
+            lost[row],
+            pictures[row].preference,
+        ),
     )
     rank = np.empty(len(pictures), dtype=np.int64)
     rank[order] = np.arange(len(pictures))
@@ -50,12 +63,12 @@ def groups_within(
             _member(first, pictures[row], distance, evidence)
             for row, distance in zip(rows, distances, strict=True)
         )
-        groups.append(DuplicateGroup(members, why_first(members, decisions)))
+        groups.append(DuplicateGroup(members, *why_first(members, decisions, originals)))
         grouped |= set(rows)
     for row, picture in enumerate(pictures):
         if len(picture.files) > 1 and row not in grouped:
             members = (Member(picture, 0.0, 1.0),)
-            groups.append(DuplicateGroup(members, why_first(members, decisions)))
+            groups.append(DuplicateGroup(members, *why_first(members, decisions, originals)))
     return sorted(groups, key=_surest_first)
 
 
@@ -91,21 +104,22 @@ def _member(first: Picture, picture: Picture, distance: float, evidence: Evidenc
     return Member(picture, distance, probability, evidence.match(first, picture))
 
 
-def why_first(members: Sequence[Member], decisions: Decisions) -> str:
-    """Why the first is the one to keep: the first criterion on which it beats every other."""
+def why_first(
+    members: Sequence[Member], decisions: Decisions, originals: Originals
+) -> tuple[str, bool]:
+    """Why the first is the one to keep, and whether it is: nothing may tell that."""
     first, *others = [member.picture for member in members]
     if first.sha256 in decisions.keep:
-        return "you chose it"
+        return "you chose it", True
     if not others:
-        return "the files are identical; " + _why_file(first)
-    facts = first.facts
-    if all(facts.width * facts.height > _pixels(other) for other in others):
-        return f"most pixels: {facts.width} x {facts.height}"
-    if all(first.files[0].bytes > other.files[0].bytes for other in _ties(first, others)):
-        return f"as many pixels as any, and of those most bytes: {first.files[0].bytes:,}"
-    if facts.camera and not all(other.facts.camera for other in others):
-        return "as large as any, and the one that a camera wrote"
-    return "as large as any; " + _why_file(first)
+        return "the files are identical; " + _why_file(first), True
+    compared = [originals.compare(first, other) for other in others]
+    if all(winner < 0 for winner, _ in compared):
+        reasons = dict.fromkeys(words for _, words in compared)
+        return "; ".join(reasons), True
+    if len(others) > 1:
+        return UNDECIDED + " of all", False
+    return UNDECIDED, False
 
 
 def _why_file(picture: Picture) -> str:
@@ -115,14 +129,6 @@ def _why_file(picture: Picture) -> str:
     if others and first.modified < others[0].modified:
         return "this one is the oldest"
     return "this one has the shortest or first name"
-
-
-def _pixels(picture: Picture) -> int:
-    return picture.facts.width * picture.facts.height
-
-
-def _ties(first: Picture, others: Sequence[Picture]) -> list[Picture]:
-    return [other for other in others if _pixels(other) == _pixels(first)]
 
 
 def _surest_first(found: DuplicateGroup) -> tuple[float, str]:

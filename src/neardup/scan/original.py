@@ -4,16 +4,26 @@ The larger file is often the worse: noise takes bytes, borders and enlargements 
 evidence of processing decides, and where there is none, nothing is said.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from neardup.embedder import available_cores
 from neardup.images.traces import Traces
-from neardup.library.file import Facts
+from neardup.library.file import Facts, Picture
+from neardup.library.intake import Effort
+from neardup.library.pool import WorkerPool
+from neardup.progress import progress
+from neardup.scan.result import NO_EVIDENCE, Evidence
 from neardup.verify.match import Kind, Match
+
+UNDECIDED = "nothing tells which is the original"
 
 _ENOUGH = 1.0
 _SOFT = 0.8
+_BLOCKS = 1.15
+_TEXTURE = 0.05  # of sharpness: pictures without it tell nothing
 _NOISY = 8.0  # grey levels: more than film has, or a print
 
 
@@ -57,7 +67,7 @@ def original(a: Look, b: Look, match: Match | None = None) -> tuple[int, str]:
         (for_a if whole.first else for_b).append(whole.reason)
     balance = sum(r.weight for r in for_a) - sum(r.weight for r in for_b)
     if abs(balance) < _ENOUGH:
-        return 0, "nothing tells which is the original"
+        return 0, UNDECIDED
     reasons = for_a if balance > 0 else for_b
     return (-1 if balance > 0 else 1), max(reasons, key=lambda reason: reason.weight).words
 
@@ -86,7 +96,7 @@ def _reasons(one: Look, other: Look) -> Iterator[Reason]:
     if one.traces is None or other.traces is None:
         return
     a, b = one.traces, other.traces
-    if (b.noise > _NOISY and b.noise > 3 * a.noise) or _specked(b, a):
+    if _noisy(b, a) or _specked(b, a):
         yield Reason(3, "the other is noisy")
     if _framed(one, other):
         yield Reason(3, "the other has a border or a caption added")
@@ -107,10 +117,23 @@ def _reasons(one: Look, other: Look) -> Iterator[Reason]:
     if _softer(other, one):
         yield Reason(2, "the other was enlarged or blurred")
     if not _framed(one, other) and not _framed(other, one):
-        if b.span < 0.92 * a.span:
+        if b.span < 0.92 * a.span and a.cut_off < b.cut_off + 0.02:
             yield Reason(1, "the other's tones are fewer")
         elif b.span >= 0.98 * a.span and b.cut_off > a.cut_off + 0.02:
             yield Reason(1.5, "the other's tones are cut off")
+
+
+def _noisy(one: Traces, other: Traces) -> bool:
+    """Whether noise was added to the one, rather than film's grain smoothed away in the other."""
+    smoothed = min(
+        other.sharpness_x / max(one.sharpness_x, 1e-6),
+        other.sharpness_y / max(one.sharpness_y, 1e-6),
+    )
+    return (
+        one.noise > _NOISY
+        and one.noise * other.span > 3 * other.noise * one.span
+        and smoothed > 0.5
+    )
 
 
 def _specked(one: Traces, other: Traces) -> bool:
@@ -132,17 +155,22 @@ def _pixels(look: Look) -> int:
 
 
 def _softer(one: Look, other: Look) -> bool:
-    """Whether the one is as large as the other along an axis, or larger, and less sharp."""
+    """Whether the one lacks the sharpness it would have, were the other made from it.
+
+    Along each axis: as long as the other, or longer, and less sharp; the longer, the less, for an
+    enlargement to three times the size has a third of the detail.
+    """
     assert one.traces is not None
     assert other.traces is not None
-    # The edges of JPEG's blocks look sharp.
-    limit = _SOFT if other.traces.quality >= one.traces.quality - 10 else _SOFT**2
-    return (
-        one.facts.width > 0.95 * other.facts.width
-        and one.traces.sharpness_x < limit * other.traces.sharpness_x
-    ) or (
-        one.facts.height > 0.95 * other.facts.height
-        and one.traces.sharpness_y < limit * other.traces.sharpness_y
+    if other.traces.blocks > _BLOCKS:
+        return False  # the edges of JPEG's blocks look sharp
+    axes = (
+        (one.facts.width / other.facts.width, one.traces.sharpness_x, other.traces.sharpness_x),
+        (one.facts.height / other.facts.height, one.traces.sharpness_y, other.traces.sharpness_y),
+    )
+    return any(
+        longer > 0.95 and sharp > _TEXTURE and soft < _SOFT / max(longer, 1.0) ** 0.5 * sharp
+        for longer, soft, sharp in axes
     )
 
 
@@ -150,10 +178,10 @@ def _framed(one: Look, other: Look) -> bool:
     """Whether the other has bands of one colour without which it has the one's proportions."""
     assert one.traces is not None
     assert other.traces is not None
-    rows = other.traces.plain_rows - one.traces.plain_rows
-    columns = other.traces.plain_columns - one.traces.plain_columns
-    if max(rows, columns) < 0.03:
-        return False
+    rows, columns = other.traces.plain_rows, other.traces.plain_columns
+    own = max(one.traces.plain_rows, one.traces.plain_columns)
+    if max(rows, columns) < 0.03 or own > 0.01:
+        return False  # what is plain in both was so from the beginning
     proportions = one.facts.width / one.facts.height
     width, height = other.facts.width, other.facts.height
     # Letters may hide where a caption's band ends, so that more of it may be added than is plain.
@@ -161,3 +189,45 @@ def _framed(one: Look, other: Look) -> bool:
     if min(rows, columns) < 0.01:
         return rows < added_rows + 0.03 if rows > columns else columns < added_columns + 0.03
     return 0.94 < width * (1 - columns) / (height * (1 - rows)) / proportions < 1.06
+
+
+class Originals:
+    """Tells originals from copies among the pictures of a scan.
+
+    Args:
+        traces: by sha256, of those that could be read.
+        evidence: how copies were made, where a second look found that.
+    """
+
+    def __init__(self, traces: Mapping[str, Traces], evidence: Evidence = NO_EVIDENCE) -> None:
+        self._traces = traces
+        self._evidence = evidence
+
+    def compare(self, a: Picture, b: Picture) -> tuple[int, str]:
+        """See :func:`original`."""
+        one, other = (Look(each.facts, self._traces.get(each.sha256)) for each in (a, b))
+        return original(one, other, self._evidence.match(a, b))
+
+
+def read_traces(pictures: Sequence[Picture], effort: Effort) -> dict[str, Traces]:
+    """Traces by sha256, of the pictures that can be read, at their full size."""
+    tasks = (
+        {
+            "task": "traces",
+            "paths": [os.fspath(file.path) for file in picture.files],
+            "sha256": picture.sha256,
+        }
+        for picture in pictures
+    )
+    workers = min(effort.workers or available_cores(), max(1, len(pictures)))
+    show = effort.show_progress and bool(pictures)
+    found = {}
+    with (
+        WorkerPool(workers, seconds=effort.seconds_per_file) as pool,
+        progress("Originals", len(pictures), show=show) as advance,
+    ):
+        for picture, (header, _) in zip(pictures, pool.map(tasks), strict=True):
+            if header.pop("error") is None:
+                found[picture.sha256] = Traces(**header)
+            advance(1)
+    return found

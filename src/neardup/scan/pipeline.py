@@ -14,6 +14,7 @@ from neardup.library.listing import list_two
 from neardup.library.store import Content
 from neardup.scan import matching
 from neardup.scan.decisions import Decisions
+from neardup.scan.original import Originals, read_traces
 from neardup.scan.result import Evidence, FilePairs, ScanResult
 from neardup.scan.second_look import (
     NO_MATCHES,
@@ -106,7 +107,11 @@ def scan(folder: Path, bundle: Bundle, embedder: Embedder, options: ScanOptions)
     )
     evidence = Evidence(bundle.calibration, matches, len(left))
     if options.against is None:
-        groups = matching.groups_within(own, found, options.decisions, evidence)
+        with timed("originals", seconds):
+            rows = np.unique(np.concatenate([found.left, found.right]))
+            traces = read_traces([own[row] for row in rows.tolist()], options.effort)
+        originals = Originals(traces, evidence)
+        groups = matching.groups_within(own, found, options.decisions, evidence, originals)
     else:
         groups = matching.groups_across(references, own, found, evidence)
     return ScanResult(

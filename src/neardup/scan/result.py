@@ -158,10 +158,12 @@ class DuplicateGroup:
         members: the first is the representative: the copy to keep, or, against a second folder,
             the picture of that folder. Every other is within the threshold of it, nearest first.
         why: why the first is the one to keep, in words.
+        proposed: whether it is: False where nothing tells which copy is the original.
     """
 
     members: tuple[Member, ...]
     why: str
+    proposed: bool = True
 
     @property
     def farthest(self) -> float:

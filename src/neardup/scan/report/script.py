@@ -34,6 +34,10 @@ def write_script(result: ScanResult, path: Path) -> None:
     lines = [_HEAD]
     for group in result.groups:
         kept, *others = group.files
+        if not group.proposed:
+            paths = " ".join(_one_line(file.path) for file in group.files)
+            lines += [f"# left alone, {group.why}: {paths}", ""]
+            continue
         lines.append(f"# keep {_one_line(kept.path)} ({group.why})")
         stays = shlex.quote(str(kept.path))
         lines += [f"test -e {stays} && rm -- {shlex.quote(str(file.path))}" for file in others]

@@ -71,13 +71,19 @@ def summary(result: ScanResult) -> dict[str, Any]:
 
 
 def groups(result: ScanResult) -> list[dict[str, Any]]:
-    """The groups, surest first, ready for JSON; the first file of each is the one to keep."""
+    """The groups, surest first, ready for JSON; the first file of each is the one to keep,
+    where one is proposed."""
     return [_group(group) for group in result.groups]
 
 
 def _group(group: DuplicateGroup) -> dict[str, Any]:
     files = [_file(member, file) for member in group.members for file in member.picture.files]
-    return {"why": group.why, "farthest": round(group.farthest, 6), "files": files}
+    return {
+        "why": group.why,
+        "proposed": group.proposed,
+        "farthest": round(group.farthest, 6),
+        "files": files,
+    }
 
 
 def _file(member: Member, file: File) -> dict[str, Any]:
