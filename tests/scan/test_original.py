@@ -81,7 +81,7 @@ def grey(pixels):
 
 
 def brightened(pixels):
-    return np.clip(pixels.astype(np.float32) * 1.6, 0, 255).astype(np.uint8)
+    return np.clip(pixels.astype(np.float32) + 90, 0, 255).astype(np.uint8)
 
 
 def darkened(pixels):

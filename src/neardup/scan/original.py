@@ -117,9 +117,10 @@ def _reasons(one: Look, other: Look) -> Iterator[Reason]:
     if _softer(other, one):
         yield Reason(2, "the other was enlarged or blurred")
     if not _framed(one, other) and not _framed(other, one):
-        if b.span < 0.92 * a.span and a.cut_off < b.cut_off + 0.02:
+        # In between nothing tells a stretched copy from a dimmed one.
+        if b.span < 0.75 * a.span:
             yield Reason(1, "the other's tones are fewer")
-        elif b.span >= 0.98 * a.span and b.cut_off > a.cut_off + 0.02:
+        elif b.span < 1.12 * a.span and b.cut_off > a.cut_off + 0.02:
             yield Reason(1.5, "the other's tones are cut off")
 
 
