@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -200,11 +200,11 @@ class ScanCache:
 
     def known_matches(self) -> dict[tuple[str, str], Match | None]:
         """What the second look said of pairs of contents; None: not shown to be copies."""
-        rows = self._database.execute("SELECT a, b, match FROM matches")
-        return {
-            (a, b): None if match is None else Match.from_dict(json.loads(match))
-            for a, b, match in rows
-        }
+        known: dict[tuple[str, str], Match | None] = {}
+        for a, b, match in self._database.execute("SELECT a, b, match FROM matches"):
+            with suppress(KeyError, TypeError, ValueError):  # another version of neardup wrote it
+                known[a, b] = None if match is None else Match.from_dict(json.loads(match))
+        return known
 
     def remember_matches(
         self, matches: Iterable[tuple[str, str, Mapping[str, Any] | None]]

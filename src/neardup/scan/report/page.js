@@ -100,10 +100,13 @@ function drawFile(group, file, uri) {
   if (!across) marks.append(keep);
   if (file.sha256 !== group.files[0].sha256) marks.append(differ);
   const nearness = first ? (across ? "in the folder compared against" : "distance 0")
-    : file.identical_to_previous ? "identical file" : `distance ${file.distance.toFixed(4)}`;
+    : file.identical_to_previous ? "identical file"
+      : `${file.sure ? `${file.sure} · ` : ""}distance ${file.distance.toFixed(4)}`;
   const figure = element("figure", { tabIndex: 0 }, thumb, element("figcaption", {},
     verdict,
     element("div", { textContent: nearness }),
+    ...(file.match && !first && !file.identical_to_previous
+      ? [element("div", { className: "match", textContent: file.match })] : []),
     element("div", { textContent: `${file.width} × ${file.height} · ${sizeOf(file.bytes)} · ${file.format}` }),
     element("div", { textContent: dateOf(file) }),
     element("div", { className: "path", textContent: shortPath(file.path), title: file.path }),
@@ -111,7 +114,8 @@ function drawFile(group, file, uri) {
   figure.refresh = () => {
     const different = isDifferent(group, file);
     const kept = !across && !different && !file.identical_to_previous
-      && file.sha256 === keptHash(group);
+      && file.sha256 === keptHash(group)
+      && (group.proposed || decisions.keep.has(file.sha256));
     figure.classList.toggle("different", different);
     figure.classList.toggle("kept", kept);
     verdict.textContent = different ? "not a duplicate"
@@ -137,7 +141,7 @@ function drawGroup(number) {
     element("h2", {}, `Group ${number + 1}`,
       element("span", { textContent: `${files.children.length} files` }),
       element("span", { textContent: group.files.every((file) => file.sha256 === group.files[0].sha256) ? "identical files" : `distance up to ${group.farthest.toFixed(4)}` }),
-      element("span", { textContent: `first: ${group.why}` })),
+      element("span", { textContent: group.proposed ? `first: ${group.why}` : group.why })),
     files);
   card.refresh = () => { for (const figure of files.children) figure.refresh(); };
   card.refresh();
