@@ -1,5 +1,7 @@
 """The store of what a scan has computed."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 
@@ -12,12 +14,12 @@ FACTS = Facts(width=4, height=3, format="PNG", taken="", camera=False)
 
 def test_a_full_disk_is_said_and_costs_nothing_stored(tmp_path):
     path = tmp_path / "cache.sqlite"
-    with ScanCache(path, encoder_id="e", fresh=True) as store:
+    with closing(ScanCache(path, encoder_id="e", fresh=True)) as store:
         store.remember_contents([("a", Content(None, FACTS, np.ones(8, np.float32)))])
         store._database.execute("PRAGMA max_page_count = 8")  # as small as a full disk
         large = Content(None, FACTS, np.ones(100_000, np.float32))
         with pytest.raises(NeardupError, match=r"cache\.sqlite cannot be written .*--resume"):
             store.remember_contents([("b", large)])
-    with ScanCache(path, encoder_id="e", fresh=False) as store:
+    with closing(ScanCache(path, encoder_id="e", fresh=False)) as store:
         assert store.known_content("a") is not None
         assert store.known_content("b") is None

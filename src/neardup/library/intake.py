@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -161,7 +161,7 @@ def open_cache(folder: Path | None, encoder_id: str, resume: bool) -> Iterator[S
     """The cache of a report's folder, or one that is gone afterwards where there is no folder."""
     with TemporaryDirectory() as nowhere:
         path = (folder or Path(nowhere)) / CACHE
-        with ScanCache(path, encoder_id=encoder_id, fresh=not resume) as cache:
+        with closing(ScanCache(path, encoder_id=encoder_id, fresh=not resume)) as cache:
             yield cache
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -99,15 +98,8 @@ class ScanCache:
                 self._database.execute(f"DELETE FROM {table}")
             self._database.executemany("INSERT INTO about VALUES (?, ?)", about.items())
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the file."""
         self._database.close()
 
     def known_hash(self, path: Path, *, size: int, modified: int) -> str | None:

@@ -16,6 +16,7 @@ import os
 import struct
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
@@ -82,7 +83,7 @@ def features(task: Header) -> tuple[Header, bytes]:
 def match(task: Header) -> tuple[Header, bytes]:
     """Task: cache (path), a, others (sha256). Answer: matches, one for each other, or None."""
     found: list[Any] = []
-    with ScanCache.reading(Path(task["cache"])) as cache:
+    with closing(ScanCache.reading(Path(task["cache"]))) as cache:
         a = cache.known_features(task["a"])
         for other in task["others"]:
             b = cache.known_features(other)
