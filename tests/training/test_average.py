@@ -24,14 +24,14 @@ def test_it_is_the_formula(tmp_path: Path) -> None:
         now = weight.detach().clone()
         expected = now if expected is None else DECAY * expected + (1 - DECAY) * now
         module.on_train_batch_end(None, {}, step)
-    assert module.judged is not module.encoder
-    torch.testing.assert_close(module.judged.project.weight, expected)
+    assert module.evaluated is not module.encoder
+    torch.testing.assert_close(module.evaluated.project.weight, expected)
 
 
 def test_without_a_decay_the_trained_weights_count(tmp_path: Path) -> None:
     config = tiny_config(tmp_path)
     module = SiameseModule(config, Encoder(config.encoder), {})
-    assert module.judged is module.encoder
+    assert module.evaluated is module.encoder
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ class SiameseModule(LightningModule):
         self.save_hyperparameters({"config": asdict(config), "provenance": provenance})
 
     @property
-    def judged(self) -> Encoder:
+    def evaluated(self) -> Encoder:
         """The encoder that counts: the average of the weights, where one is kept."""
         return cast(Encoder, self.averaged.module) if self.averaged else self.encoder
 

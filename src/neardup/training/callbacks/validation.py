@@ -34,7 +34,7 @@ class Validation(Callback):
         """
         if not all(torch.isfinite(p).all() for p in pl_module.parameters()):
             raise NeardupError(diverged("the weights became NaN or infinite", trainer.global_step))
-        embed = TorchEmbedder(cast(SiameseModule, pl_module).judged, self.image_size)
+        embed = TorchEmbedder(cast(SiameseModule, pl_module).evaluated, self.image_size)
         result = validate(self.images, embed, name="validation")
         figures = {
             "val/average_precision": result.scores.whole.average_precision,
