@@ -52,6 +52,10 @@ def test_crops_and_mirrors_are_found_and_explained(folder, run_scan, tmp_path):
     assert set(found) == {("0", "crop of 0"), ("1", "mirror of 1")}
     assert found["0", "crop of 0"]["match"].startswith("this is a crop of the first (zoom 2.0x")
     assert found["1", "mirror of 1"]["match"].endswith("the same picture, mirrored")
+    page = (tmp_path / "report/report.html").read_text()
+    explained = json.loads(page.split('id="data">')[1].split("</script>")[0])["explanations"]
+    assert len(explained) == 2
+    assert all(uri.startswith("data:image/jpeg;base64,") for uri in explained.values())
     rows = read_pairs(tmp_path / "report/pairs.csv")
     assert {"crop", "mirrored"} == {
         word for row in rows for word in ("crop", "mirrored") if word in row["match"]

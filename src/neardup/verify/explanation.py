@@ -11,7 +11,6 @@ from neardup.verify.match import Match
 
 Pixels = npt.NDArray[np.uint8]
 
-_PANEL = 320  # pixels, the height of a panel
 _GAP = 12
 _TITLE = 22
 _OUTLINE = (255, 64, 64)
@@ -19,7 +18,7 @@ _BACKGROUND = (255, 255, 255)
 _INK = (40, 40, 40)
 
 
-def draw_explanation(a: Pixels, b: Pixels, match: Match) -> Image.Image:
+def draw_explanation(a: Pixels, b: Pixels, match: Match, *, height: int = 320) -> Image.Image:
     """Draw the whole with the part's outline, the part, the part laid over the whole's pixels, and
     the difference of the two.
 
@@ -27,6 +26,7 @@ def draw_explanation(a: Pixels, b: Pixels, match: Match) -> Image.Image:
         a: (H, W, 3) uint8 RGB, upright, of any size: shrunk ones give the same drawing.
         b: the same for the other picture.
         match: with a transform from ``a``, in pixels of the full pictures, to ``b``.
+        height: of a panel, in pixels.
 
     Returns:
         One RGB image of four panels side by side, under their titles.
@@ -49,14 +49,15 @@ def draw_explanation(a: Pixels, b: Pixels, match: Match) -> Image.Image:
     inside = cv2.warpAffine(np.full(whole.shape[:2], 255, np.uint8), matrix, size) > 127
     difference = np.abs(laid.astype(np.int16) - part).astype(np.uint8)
     difference[~inside] = 255
-    height, width = part.shape[:2]
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float64)
+    right, bottom = size
+    corners = np.array([(0, 0), (right, 0), (right, bottom), (0, bottom)], dtype=np.float64)
     back = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
     quad = (corners @ back[:2, :2].T + back[:2, 2]).tolist()
     outlined = Image.fromarray(whole)
     line = max(2, round(whole.shape[0] / 120))
     ImageDraw.Draw(outlined).polygon([tuple(p) for p in quad], outline=_OUTLINE, width=line)
     return _side_by_side(
+        height,
         (names[0], outlined),
         (names[1], Image.fromarray(part)),
         (f"{names[0]}, laid over {names[1]}", Image.fromarray(laid)),
@@ -80,13 +81,13 @@ def _scaled(
     return np.column_stack([linear, shift])
 
 
-def _side_by_side(*panels: tuple[str, Image.Image]) -> Image.Image:
+def _side_by_side(height: int, *panels: tuple[str, Image.Image]) -> Image.Image:
     scaled = [
-        (title, panel.resize((max(1, round(panel.width * _PANEL / panel.height)), _PANEL)))
+        (title, panel.resize((max(1, round(panel.width * height / panel.height)), height)))
         for title, panel in panels
     ]
     width = sum(panel.width for _, panel in scaled) + _GAP * (len(scaled) + 1)
-    sheet = Image.new("RGB", (width, _PANEL + _TITLE + 2 * _GAP), _BACKGROUND)
+    sheet = Image.new("RGB", (width, height + _TITLE + 2 * _GAP), _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     x = _GAP
     for title, panel in scaled:

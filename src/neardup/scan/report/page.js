@@ -130,6 +130,14 @@ function drawFile(group, file, uri) {
   return figure;
 }
 
+function drawExplanation(group, file) {
+  const shown = data.explanations[`${group.files[0].sha256} ${file.sha256}`];
+  if (!shown) return [];
+  return [element("details", {},
+    element("summary", { textContent: `how: ${file.match}` }),
+    element("img", { className: "explanation", src: shown, alt: file.match }))];
+}
+
 function drawGroup(number) {
   const group = data.groups[number];
   const limit = Number(slider.value);
@@ -142,7 +150,8 @@ function drawGroup(number) {
       element("span", { textContent: `${files.children.length} files` }),
       element("span", { textContent: group.files.every((file) => file.sha256 === group.files[0].sha256) ? "identical files" : `distance up to ${group.farthest.toFixed(4)}` }),
       element("span", { textContent: group.proposed ? `first: ${group.why}` : group.why })),
-    files);
+    files,
+    ...group.files.slice(1).flatMap((file) => drawExplanation(group, file)));
   card.refresh = () => { for (const figure of files.children) figure.refresh(); };
   card.refresh();
   return card;

@@ -33,6 +33,11 @@ MAX_THUMBNAILS = 10_000
 """About 60 MB; the groups after that, the least sure, are shown without previews."""
 
 
+EXPLANATION_HEIGHT = 150
+MAX_EXPLANATIONS = 300
+"""About 8 MB; what comes after that is explained in words only."""
+
+
 def write_report(
     result: ScanResult, folder: Path, *, workers: int | None = None, show_progress: bool = True
 ) -> None:
@@ -61,6 +66,7 @@ def write_page(
         "thumbnails": _thumbnails(
             list(pictures.values())[:MAX_THUMBNAILS], workers or available_cores(), show_progress
         ),
+        "explanations": _explanations(result, workers or available_cores(), show_progress),
         "skippedFiles": [[str(entry.path), entry.reason] for entry in result.skipped],
         "blankFiles": [str(file.path) for file in result.blank],
         "decisions": {
@@ -92,10 +98,44 @@ def _thumbnails(pictures: list[Picture], workers: int, show_progress: bool) -> d
     ):
         for picture, answer in zip(pictures, pool.map(tasks), strict=True):
             if answer.header["error"] is None:
-                encoded = base64.b64encode(answer.payload).decode()
-                thumbnails[picture.sha256] = f"data:image/jpeg;base64,{encoded}"
+                thumbnails[picture.sha256] = _jpeg_uri(answer.payload)
             advance(1)
     return thumbnails
+
+
+def _explanations(result: ScanResult, workers: int, show_progress: bool) -> dict[str, str]:
+    """sha256 of a group's first and of a member, with a space between, to a data URI."""
+    wanted = [
+        (group.members[0].picture, member.picture, member.match)
+        for group in result.groups
+        for member in group.members
+        if member.match is not None and member.match.transform is not None
+    ][:MAX_EXPLANATIONS]
+    if not wanted:
+        return {}
+    tasks = (
+        {
+            "task": "explanation",
+            "paths": [os.fspath(first.path), os.fspath(other.path)],
+            "match": match.as_dict(),
+            "height": EXPLANATION_HEIGHT,
+        }
+        for first, other, match in wanted
+    )
+    explanations = {}
+    with (
+        WorkerPool(min(workers, len(wanted))) as pool,
+        progress("Explanations", len(wanted), show=show_progress) as advance,
+    ):
+        for (first, other, _), answer in zip(wanted, pool.map(tasks), strict=True):
+            if answer.header["error"] is None:
+                explanations[f"{first.sha256} {other.sha256}"] = _jpeg_uri(answer.payload)
+            advance(1)
+    return explanations
+
+
+def _jpeg_uri(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
 def _uris(files: list[dict[str, Any]]) -> list[str]:
