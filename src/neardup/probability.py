@@ -78,9 +78,12 @@ class Calibration:
         """
         if match is not None and match.kind is Kind.IDENTICAL:
             return 1.0
+        alone = float(self.by_distance(distance, pictures))
         if not looked or not self.weights:
-            return float(self.by_distance(distance, pictures))
-        return float(self.after_second_look([distance], evidence(match)[None], pictures)[0])
+            return alone
+        after = float(self.after_second_look([distance], evidence(match)[None], pictures)[0])
+        # The fit has seen copies that look like another shot, but hardly other shots.
+        return min(alone, after) if match is not None and match.kind is Kind.SCENE else after
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for ``bundle.json``."""

@@ -74,6 +74,11 @@ def test_a_verified_pair_is_surer_than_one_that_was_not(calibration):
     assert calibration.of(0.0, IDENTICAL, looked=False) == 1.0
 
 
+def test_another_shot_of_the_scene_is_no_surer_than_its_distance(calibration):
+    scene = Match(kind=Kind.SCENE, agreement=0.7)
+    assert calibration.of(1.3, scene, looked=True) <= calibration.of(1.3, None, looked=False)
+
+
 def test_evidence_of_nothing_and_of_a_scene():
     assert evidence(None).tolist() == [0, 0, 0, 0]
     assert evidence(Match(kind=Kind.SCENE, agreement=0.5)).tolist() == [1, 1, 0, 0.5]
