@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,11 @@ from PIL import Image, ImageFilter
 
 from neardup.images.reading import read_image
 from neardup.images.traces import find_traces, jpeg_quality
-from neardup.library.file import read_facts
-from neardup.scan.original import UNDECIDED, Look, original
+from neardup.library.file import Facts, File, Picture, read_facts
+from neardup.scan.decisions import Decisions
+from neardup.scan.matching import why_first
+from neardup.scan.original import UNDECIDED, Look, Originals, original
+from neardup.scan.result import Member
 from neardup.verify.match import Kind, Match
 
 MADE_BY_CAMERA = Image.Exif()
@@ -174,3 +178,22 @@ def test_a_scan_keeps_the_original_and_leaves_the_undecided_alone(photo, run_sca
     assert len(removals) == 1
     assert "a noisy.png" in removals[0]
     assert json.dumps(groups)
+
+
+@pytest.mark.parametrize("kind", [Kind.OVERLAP, Kind.COLLAGE, Kind.SCENE])
+def test_what_either_may_show_alone_is_never_proposed_to_go(kind):
+    facts = Facts(width=9, height=9, format="PNG", taken="", camera=True)
+    first, second = (
+        Picture(facts, (File(path=Path(name), bytes=1, modified=0, sha256=name, link=False),))
+        for name in "ab"
+    )
+    members = (Member(first, 0.0, 1.0), Member(second, 0.1, 1.0, Match(kind=kind, inside="a")))
+    why, proposed = why_first(members, Decisions(), Originals({}))
+    assert not proposed
+    assert why == "each may show what the other does not"
+
+
+def test_a_part_is_never_preferred_to_its_whole(photo):
+    part = look(saved(photo[20:280, 20:280], "JPEG", quality=95, exif=MADE_BY_CAMERA))
+    whole = look(saved(photo, "JPEG", quality=15))
+    assert original(part, whole, Match(kind=Kind.CROP, inside="a"))[0] >= 0

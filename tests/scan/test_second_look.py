@@ -119,6 +119,12 @@ def test_without_opencv_it_says_what_to_install(folder, toy_bundle, monkeypatch)
         scan(folder, detector.bundle, detector.embedder, ScanOptions(verify=True))
 
 
+def test_bursts_without_verify_is_refused(folder, run_scan):
+    code, message, _ = run_scan(folder, "--bursts", "keep")
+    assert code == 2
+    assert "--verify" in message
+
+
 def test_decisions_count_after_the_second_look(folder, run_scan, tmp_path):
     run_scan(folder, "--at", "0.2", "--verify")
     groups = json.loads((tmp_path / "report/groups.json").read_text())["groups"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neardup.cli.arguments import Commands, add_at, add_bundle, add_effort, add_json
+from neardup.errors import NeardupError
 
 if TYPE_CHECKING:
     from neardup.scan.result import ScanResult
@@ -55,9 +56,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--bursts",
         choices=("keep", "report", "merge"),
-        default="report",
+        default=None,
         help="with --verify, shots of one scene: keep: none is a duplicate; report: list them "
-        "apart; merge: all are duplicates (default: %(default)s)",
+        "apart; merge: all are duplicates (default: report)",
     )
     add_bundle(parser)
     add_at(parser)
@@ -75,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
     from neardup.scan.report.script import check_script, write_script
     from neardup.scan.report.tables import summary
 
+    if options.bursts is not None and not options.verify:
+        raise NeardupError("--bursts decides on what --verify finds: give both")
     if options.script is not None:
         check_script(options.against)
     detector = Detector.load(options.bundle, threads=options.threads)
@@ -85,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
         report_folder=options.out,
         resume=options.resume,
         verify=options.verify,
-        bursts=options.bursts,
+        bursts=options.bursts or "report",
         effort=effort(options),
     )
     result = scan(options.folder, detector.bundle, detector.embedder, chosen)

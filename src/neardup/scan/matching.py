@@ -11,8 +11,12 @@ from neardup.scan.decisions import Decisions
 from neardup.scan.original import UNDECIDED, Originals
 from neardup.scan.result import NO_EVIDENCE, DuplicateGroup, Evidence, Member
 from neardup.search.exact import Indices, Pairs
+from neardup.verify.match import Kind
 
 NO_ORIGINALS = Originals({})
+
+OWN_CONTENT = frozenset({Kind.OVERLAP, Kind.COLLAGE, Kind.SCENE})
+"""Kinds of match in which either picture may show what the other lacks: none is proposed to go."""
 
 
 def without_decided(
@@ -113,6 +117,8 @@ def why_first(
         return "you chose it", True
     if not others:
         return "the files are identical; " + _why_file(first), True
+    if any(member.match is not None and member.match.kind in OWN_CONTENT for member in members):
+        return "each may show what the other does not", False
     compared = [originals.compare(first, other) for other in others]
     if all(winner < 0 for winner, _ in compared):
         reasons = dict.fromkeys(words for _, words in compared)

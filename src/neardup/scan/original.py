@@ -68,6 +68,9 @@ def original(a: Look, b: Look, match: Match | None = None) -> tuple[int, str]:
     balance = sum(r.weight for r in for_a) - sum(r.weight for r in for_b)
     if abs(balance) < _ENOUGH:
         return 0, UNDECIDED
+    is_crop = match is not None and match.kind is Kind.CROP
+    if is_crop and whole is not None and whole.first != (balance > 0):
+        return 0, UNDECIDED  # the part is never preferred to the whole
     reasons = for_a if balance > 0 else for_b
     return (-1 if balance > 0 else 1), max(reasons, key=lambda reason: reason.weight).words
 

@@ -136,7 +136,7 @@ def look_again(
         new = [pair for pair in wanted if pair not in known]
         _extract(sorted({sha256 for pair in new for sha256 in pair}), pictures, cache, pool, effort)
         known |= _verify(new, cache, pool, effort)
-    return Matches({pair: known.get(pair) for pair in wanted})
+    return Matches({pair: known[pair] for pair in wanted if pair in known})
 
 
 def _extract(
@@ -171,6 +171,9 @@ def _verify(
     pairs: Sequence[tuple[str, str]], cache: ScanCache, pool: WorkerPool, effort: Effort
 ) -> dict[tuple[str, str], Match | None]:
     found: dict[tuple[str, str], Match | None] = {}
+    contents = {sha256 for pair in pairs for sha256 in pair}
+    lacking = set(cache.without_features(contents))  # another time they may be there
+    pairs = [pair for pair in pairs if not lacking.intersection(pair)]
     lots = list(_by_first(pairs))
     tasks = ({"task": "match", "cache": str(cache.path), "a": a, "others": b} for a, b in lots)
     show = effort.show_progress and bool(pairs)

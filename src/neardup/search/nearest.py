@@ -4,7 +4,7 @@ import numpy as np
 
 from neardup.search.exact import Pairs, Vectors, verified
 
-_DISTANCES = 50_000_000  # held at once: 200 MB
+_DISTANCES = 12_000_000  # held at once: 150 MB, with their places
 
 
 def neighbours(a: Vectors, count: int, threshold: float, b: Vectors | None = None) -> Pairs:
@@ -28,7 +28,7 @@ def neighbours(a: Vectors, count: int, threshold: float, b: Vectors | None = Non
         rows = np.arange(len(cosine))
         if b is None:
             cosine[rows, start + rows] = -np.inf
-        near = np.argpartition(-cosine, count - 1, axis=1)[:, :count]
+        near = np.argpartition(cosine, -count, axis=1)[:, -count:]
         i, j = np.repeat(start + rows, count), near.ravel().astype(np.int64)
         if b is None:
             i, j = np.minimum(i, j), np.maximum(i, j)

@@ -151,7 +151,8 @@ function drawGroup(number) {
       element("span", { textContent: group.files.every((file) => file.sha256 === group.files[0].sha256) ? "identical files" : `distance up to ${group.farthest.toFixed(4)}` }),
       element("span", { textContent: group.proposed ? `first: ${group.why}` : group.why })),
     files,
-    ...group.files.slice(1).flatMap((file) => drawExplanation(group, file)));
+    ...group.files.slice(1)
+      .filter((file) => !file.identical_to_previous && file.distance <= limit).flatMap((file) => drawExplanation(group, file)));
   card.refresh = () => { for (const figure of files.children) figure.refresh(); };
   card.refresh();
   return card;

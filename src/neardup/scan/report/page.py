@@ -47,6 +47,8 @@ def write_report(
     write_pairs(result, folder / PAIRS)
     if result.scenes:
         write_scenes(result, folder / SCENES)
+    else:
+        (folder / SCENES).unlink(missing_ok=True)
     write_skipped(result, folder / SKIPPED)
     write_blank(result, folder / BLANK)
     write_page(result, folder / PAGE, workers=workers, show_progress=show_progress)

@@ -39,6 +39,8 @@ def write_script(result: ScanResult, path: Path) -> None:
             lines += [f"# left alone, {group.why}: {paths}", ""]
             continue
         lines.append(f"# keep {_one_line(kept.path)} ({group.why})")
+        chosen = result.decisions.keep
+        others = [f for f in others if f.sha256 not in chosen or f.sha256 == kept.sha256]
         stays = shlex.quote(str(kept.path))
         lines += [f"test -e {stays} && rm -- {shlex.quote(str(file.path))}" for file in others]
         lines.append("")
