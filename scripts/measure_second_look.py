@@ -12,7 +12,7 @@ and puts them into the bundle.
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -204,25 +204,18 @@ def known_pairs(
 
 def believe(known: KnownPairs, on: str) -> None:
     """Fit on one half of the sources, and compare promise and truth on the other."""
-    for name, chosen, tried in halves(known):
-        calibration = fit(known.of_groups(chosen), on)
-        test = known.of_groups(tried)
-        after = calibration.after_second_look(test.distance, test.evidence)
-        found = reliability(after, test.positive)
-        print(f"\n{name}: expected calibration error {found.expected_calibration_error:.4f},")
-        print(f"Brier score {found.brier:.4f}, of {len(test.positive)} pairs\n")
-        print("| promised | true | pairs |\n|---|---|---|")
-        for promised, true, pairs in zip(found.promised, found.true, found.pairs, strict=True):
-            print(f"| {promised:.3f} | {true:.3f} | {pairs} |")
-
-
-def halves(
-    known: KnownPairs,
-) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64]]]:
-    groups = np.unique(known.group)
-    mixed = np.random.default_rng(SEED).permutation(groups)
+    mixed = np.random.default_rng(SEED).permutation(np.unique(known.group))
     half = len(mixed) // 2
-    yield "fitted on one half, tried on the other", mixed[:half], mixed[half:]
+    calibration = fit(known.of_groups(mixed[:half]), on)
+    test = known.of_groups(mixed[half:])
+    after = calibration.after_second_look(test.distance, test.evidence)
+    found = reliability(after, test.positive)
+    print("\nfitted on one half, tried on the other: expected calibration error")
+    print(f"{found.expected_calibration_error:.4f}, Brier score {found.brier:.4f}, of ", end="")
+    print(f"{len(test.positive)} pairs\n")
+    print("| promised | true | pairs |\n|---|---|---|")
+    for promised, true, pairs in zip(found.promised, found.true, found.pairs, strict=True):
+        print(f"| {promised:.3f} | {true:.3f} | {pairs} |")
 
 
 if __name__ == "__main__":

@@ -43,13 +43,14 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from neardup.detector import Detector
-    from neardup.scan.second_look import strict_threshold
-    from neardup.verify.match import Kind
 
     if options.explain is not None and not options.verify:
         raise NeardupError("--explain draws what --verify finds: give both")
     detector = Detector.load(options.bundle)
     if options.verify:
+        from neardup.scan.second_look import strict_threshold
+        from neardup.verify.match import Kind
+
         threshold = strict_threshold(detector.bundle, options.at)
         match = detector.explain(options.a, options.b)
         assert match.distance is not None

@@ -1,6 +1,6 @@
 """From pairs that are known to probabilities: the fit, and whether it keeps what it promises."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,8 @@ class KnownPairs:
     def of_groups(self, chosen: NDArray[np.int64]) -> "KnownPairs":
         """The pairs of some of the sources."""
         keep, rows = np.isin(self.group, chosen), np.isin(self.sources, chosen)
-        return KnownPairs(
+        return replace(
+            self,
             distance=self.distance[keep],
             evidence=self.evidence[keep],
             positive=self.positive[keep],
@@ -48,7 +49,6 @@ class KnownPairs:
             sources=self.sources[rows],
             positives=self.positives[rows],
             others=self.others[rows],
-            references=self.references,
         )
 
 
@@ -87,13 +87,10 @@ def fit(pairs: KnownPairs, measured_on: str) -> Calibration:
     )
     inputs = np.column_stack([log_odds(by_distance.by_distance(pairs.distance)), pairs.evidence])
     logistic = LogisticRegression(C=10.0, max_iter=2000).fit(inputs, pairs.positive)
-    return Calibration(
-        pictures=pairs.references,
-        distance=by_distance.distance,
-        probability=by_distance.probability,
+    return replace(
+        by_distance,
         weights=tuple(logistic.coef_[0].round(6).tolist()),
         intercept=float(logistic.intercept_[0].round(6)),
-        measured_on=measured_on,
     )
 
 

@@ -65,13 +65,10 @@ def find_traces(image: Pixels, quality: float = 100.0) -> Traces:
     return Traces(
         noise=_noise(grey),
         specks=_specks(window),
-        sharpness_x=_sharpness(grey, (1, 0)),
-        sharpness_y=_sharpness(grey, (0, 1)),
-        plain_rows=(_band(image) + _band(image[::-1])) / image.shape[0],
-        plain_columns=sum(
-            _band(side) for side in (image.transpose(1, 0, 2), image.transpose(1, 0, 2)[::-1])
-        )
-        / image.shape[1],
+        sharpness_x=_sharpness(grey),
+        sharpness_y=_sharpness(grey.T),
+        plain_rows=_plain_rows(image),
+        plain_columns=_plain_rows(image.transpose(1, 0, 2)),
         plain_corners=_plain_corners(image),
         cut_off=float(((grey <= _DARK) | (grey >= _BRIGHT)).mean()),
         span=float(high - low),
@@ -125,22 +122,26 @@ def _specks(window: Pixels) -> float:
     return float((away > 80).mean())
 
 
-def _sharpness(grey: Levels, axes: tuple[int, int]) -> float:
-    """What shrinking along some axes (x, y: 1 or 0) loses of the squares that have contrast."""
+def _sharpness(grey: Levels) -> float:
+    """What making it narrower loses of the squares that have contrast."""
     height, width = grey.shape
     if min(height, width) < 32:
         return 1.0
     whole = Image.fromarray(grey)
 
     def lost(factor: float) -> Levels:
-        size = round(width / factor ** axes[0]), round(height / factor ** axes[1])
-        small = whole.resize(size, Image.Resampling.LANCZOS)
+        small = whole.resize((round(width / factor), height), Image.Resampling.LANCZOS)
         back = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
         return np.asarray(_tiles((grey - back) ** 2, 16).mean(axis=1))
 
     coarse = np.maximum(lost(_COARSE), 1e-3)
     busy = coarse >= np.median(coarse)
     return float(np.sqrt(np.median(lost(_FINE)[busy] / coarse[busy])))
+
+
+def _plain_rows(image: Pixels) -> float:
+    """Share of the height that is bands of one colour, above and below."""
+    return (_band(image) + _band(image[::-1])) / len(image)
 
 
 def _band(rows: Pixels) -> int:

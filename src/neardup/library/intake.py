@@ -17,6 +17,7 @@ from neardup.embedder import Embedder, available_cores
 from neardup.library.file import Facts, File, Picture, Skipped, by_content
 from neardup.library.pool import SECONDS_PER_FILE, Answer, WorkerPool
 from neardup.library.store import CACHE, Content, ScanCache
+from neardup.library.worker import Header
 from neardup.progress import progress
 
 
@@ -192,7 +193,7 @@ def embed_contents(
         if (content := cache.known_content(sha256)) is not None
     }
     unknown = [sha256 for sha256 in contents if sha256 not in known]
-    tasks = (_task(sha256, contents[sha256], image_size) for sha256 in unknown)
+    tasks = (content_task("decode", contents[sha256], size=image_size) for sha256 in unknown)
     answers = zip(unknown, pool.map(tasks), strict=True)
     show = show_progress and bool(unknown)
     with progress("Embedding", len(unknown), show=show) as advance:
@@ -206,9 +207,16 @@ def embed_contents(
     return {sha256: known[sha256] for sha256 in contents}
 
 
-def _task(sha256: str, files: Sequence[File], image_size: int) -> dict[str, Any]:
+def content_task(task: str, files: Sequence[File], **more: Any) -> Header:
+    """A task on one content, for the worker to read from the first of its files that still has it.
+
+    Args:
+        task: a key of ``neardup.library.worker.TASKS``.
+        files: that hold the content, at least one.
+        more: what else the task needs.
+    """
     paths = [os.fspath(file.path) for file in files]
-    return {"task": "decode", "paths": paths, "sha256": sha256, "size": image_size}
+    return {"task": task, "paths": paths, "sha256": files[0].sha256, **more}
 
 
 def _batches(

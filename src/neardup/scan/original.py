@@ -4,7 +4,6 @@ The larger file is often the worse: noise takes bytes, borders and enlargements 
 evidence of processing decides, and where there is none, nothing is said.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from neardup.embedder import available_cores
 from neardup.images.traces import Traces
 from neardup.library.file import Facts, Picture
-from neardup.library.intake import Effort
+from neardup.library.intake import Effort, content_task
 from neardup.library.pool import WorkerPool
 from neardup.progress import progress
 from neardup.scan.result import NO_EVIDENCE, Evidence
@@ -101,7 +100,8 @@ def _reasons(one: Look, other: Look) -> Iterator[Reason]:
     a, b = one.traces, other.traces
     if _noisy(b, a) or _specked(b, a):
         yield Reason(3, "the other is noisy")
-    if _framed(one, other):
+    framed = _framed(one, other)
+    if framed:
         yield Reason(3, "the other has a border or a caption added")
     elif (
         _pixels(one) > 1.1 * _pixels(other)
@@ -113,13 +113,13 @@ def _reasons(one: Look, other: Look) -> Iterator[Reason]:
         yield Reason(3, "the other has lost its colours")
     if _grainier(a, b) or _grainier(b, a):
         return  # grain hides edges, corners, colours and the lack of them
-    if b.plain_corners == 4 and a.plain_corners < 3 and not _framed(one, other):
+    if b.plain_corners == 4 and a.plain_corners < 3 and not framed:
         yield Reason(2, "the other was turned")
     if (b.blocks > 1.35 and b.blocks > 1.2 * a.blocks) or b.quality < min(70, a.quality - 10):
         yield Reason(2, "the other was compressed harder")
     if _softer(other, one):
         yield Reason(2, "the other was enlarged or blurred")
-    if not _framed(one, other) and not _framed(other, one):
+    if not framed and not _framed(other, one):
         # In between nothing tells a stretched copy from a dimmed one.
         if b.span < 0.75 * a.span:
             yield Reason(1, "the other's tones are fewer")
@@ -215,14 +215,7 @@ class Originals:
 
 def read_traces(pictures: Sequence[Picture], effort: Effort) -> dict[str, Traces]:
     """Traces by sha256, of the pictures that can be read, at their full size."""
-    tasks = (
-        {
-            "task": "traces",
-            "paths": [os.fspath(file.path) for file in picture.files],
-            "sha256": picture.sha256,
-        }
-        for picture in pictures
-    )
+    tasks = (content_task("traces", picture.files) for picture in pictures)
     workers = min(effort.workers or available_cores(), max(1, len(pictures)))
     show = effort.show_progress and bool(pictures)
     found = {}

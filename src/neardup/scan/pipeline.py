@@ -26,6 +26,7 @@ from neardup.scan.second_look import (
 )
 from neardup.search.choice import search
 from neardup.search.exact import Pairs, Vectors
+from neardup.verify.features import opencv
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,8 @@ def scan(folder: Path, bundle: Bundle, embedder: Embedder, options: ScanOptions)
         NeardupError: the two folders are one, the cache is damaged or in use, or ``verify`` is
             asked for without OpenCV.
     """
+    if options.verify:
+        opencv()  # before hours of work that would end without it
     at = strict_point(bundle, options.at) if options.verify else options.at
     threshold = bundle.threshold(at)
     seconds: dict[str, float] = {}

@@ -93,7 +93,7 @@ class FilePairs(Sequence[DuplicatePair]):
     ) -> None:
         order = np.lexsort((pairs.right, pairs.left, pairs.distance))
         self._left, self._right, self._evidence = left, right, evidence
-        self._pairs = Pairs(pairs.left[order], pairs.right[order], pairs.distance[order])
+        self._pairs = pairs.chosen(order)
         self._identical = [
             DuplicatePair(picture.path, file.path, 0.0, True, 1.0, IDENTICAL)
             for picture in (left if identical else ())

@@ -1,7 +1,6 @@
 """The second look of a scan: pairs that the distance leaves in doubt are verified."""
 
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,13 +11,12 @@ import numpy as np
 from neardup.bundle import Bundle
 from neardup.embedder import available_cores
 from neardup.library.file import Picture
-from neardup.library.intake import Effort, open_cache
+from neardup.library.intake import Effort, content_task, open_cache
 from neardup.library.pool import WorkerPool
 from neardup.library.store import ScanCache
 from neardup.progress import progress
 from neardup.search.exact import Pairs, Vectors
 from neardup.search.nearest import neighbours
-from neardup.verify.features import opencv
 from neardup.verify.match import Kind, Match
 
 REACH = 1.3
@@ -73,15 +71,10 @@ def candidates(found: Pairs, a: Vectors, b: Vectors | None) -> Pairs:
 
 
 class Matches:
-    """What the second look found.
-
-    Attributes:
-        looked: how many pairs it looked at.
-    """
+    """What the second look found."""
 
     def __init__(self, found: Mapping[tuple[str, str], Match | None]) -> None:
         self._found = found
-        self.looked = len(found)
 
     def looked_at(self, a: str, b: str) -> bool:
         """Whether it looked at two contents, by sha256."""
@@ -120,9 +113,8 @@ def look_again(
         encoder_id: of the vectors in the cache.
 
     Raises:
-        NeardupError: OpenCV is not installed, or the cache cannot be written.
+        NeardupError: the cache cannot be written.
     """
-    opencv()
     wanted = [
         (left[i].sha256, right[j].sha256) for i, j in zip(pairs.left, pairs.right, strict=True)
     ]
@@ -147,14 +139,7 @@ def _extract(
     effort: Effort,
 ) -> None:
     missing = cache.without_features(contents)
-    tasks = (
-        {
-            "task": "features",
-            "paths": [os.fspath(file.path) for file in pictures[sha256].files],
-            "sha256": sha256,
-        }
-        for sha256 in missing
-    )
+    tasks = (content_task("features", pictures[sha256].files) for sha256 in missing)
     show = effort.show_progress and bool(missing)
     with progress("Local features", len(missing), show=show) as advance:
         answers = zip(missing, pool.map(tasks), strict=True)

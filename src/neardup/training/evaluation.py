@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from neardup.bundle import OperatingPoint
 from neardup.evaluation.edits.named import MISSION, Edit
 from neardup.evaluation.measures.metrics import at_threshold
@@ -23,6 +20,7 @@ from neardup.evaluation.measures.results import (
 from neardup.evaluation.methods import Encode, Method
 from neardup.evaluation.protocols.dataset import InMemory, encode
 from neardup.evaluation.protocols.pairs import pairs_dataset
+from neardup.training.data.images import Images
 
 PRECISIONS = (0.99, 0.999)
 EDIT_SEED = 0
@@ -30,8 +28,6 @@ EDIT_SEED = 0
 
 TOO_FEW = "too few copies to vouch for"
 """Stands in ``measured_on`` of a point whose copies, were one pair false, would show less."""
-
-Images = Sequence[NDArray[np.uint8]]
 
 _AT_ONCE = 128
 """Pictures that are held and encoded together."""

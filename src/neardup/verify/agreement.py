@@ -26,12 +26,12 @@ def aligned(
         (h, w) float32 of A, (h, w) float32 of B, in grey levels, and where both have pixels.
     """
     cv2: Any = opencv()
-    if _detail(transform, a, b) > 1:  # B is the enlarged one: go down to A's pixels, not up
+    matrix = transform.between_shrunk(a.grey, b.grey, ((a.width, a.height), (b.width, b.height)))
+    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if zoom > 1:  # B is the enlarged one: go down to A's pixels, not up
         there = aligned(b, a, transform.inverse())
         return there[1], there[0], there[2]
-    matrix = _between_small(transform, a, b)
     size = b.grey.shape[1], b.grey.shape[0]
-    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     source = a.grey
     if zoom < 1:  # shrinking without blurring first would alias
         source = cv2.GaussianBlur(source, (0, 0), 0.5 * np.sqrt(1 / zoom**2 - 1) + 1e-6)
@@ -60,17 +60,3 @@ def overlap_agreement(a: Features, b: Features, transform: Transform) -> float:
         return 0.0
     correlation = (mean(left * right) - m * n) / np.sqrt(spread[0] * spread[1] + 1.0)
     return float(correlation[textured].mean())
-
-
-def _detail(transform: Transform, a: Features, b: Features) -> float:
-    matrix = _between_small(transform, a, b)
-    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-
-
-def _between_small(transform: Transform, a: Features, b: Features) -> npt.NDArray[np.float64]:
-    """The map between the small grey copies, whose first pixel's centre is at (0, 0) for OpenCV."""
-    from_a = np.array([a.width / a.grey.shape[1], a.height / a.grey.shape[0]])
-    to_b = np.array([b.grey.shape[1] / b.width, b.grey.shape[0] / b.height])
-    linear = to_b[:, None] * transform.matrix[:, :2] * from_a
-    shift = to_b * transform.matrix[:, 2] + linear @ [0.5, 0.5] - 0.5
-    return np.column_stack([linear, shift])

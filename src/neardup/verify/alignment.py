@@ -9,6 +9,8 @@ import numpy.typing as npt
 from neardup.verify.features import SIDE, Features, mirrored, opencv
 
 Points = npt.NDArray[np.floating]
+Matrix = npt.NDArray[np.float64]
+Sizes = tuple[tuple[int, int], tuple[int, int]]
 
 _RATIO = 0.8
 _RANSAC_PIXELS = 4.0
@@ -51,6 +53,25 @@ class Transform:
     def apply(self, points: Points) -> npt.NDArray[np.float64]:
         """(N, 2) points of A to (N, 2) points of B."""
         return np.asarray(points @ self.matrix[:, :2].T + self.matrix[:, 2], dtype=np.float64)
+
+    def between_shrunk(self, a: npt.NDArray[Any], b: npt.NDArray[Any], sizes: Sizes) -> Matrix:
+        """The map between shrunk pictures, as OpenCV counts: the first pixel's centre is (0, 0).
+
+        Args:
+            a: (h, w, ...) A, shrunk.
+            b: (h', w', ...) B, shrunk.
+            sizes: width and height of A and of B before, in pixels.
+
+        Returns:
+            (2, 3) float64.
+        """
+        source, target = (
+            np.array([shrunk.shape[1], shrunk.shape[0]]) / size
+            for shrunk, size in zip((a, b), sizes, strict=True)
+        )
+        linear = target[:, None] * self.matrix[:, :2] / source
+        shift = target * self.matrix[:, 2] + linear @ [0.5, 0.5] - 0.5
+        return np.column_stack([linear, shift])
 
     def inverse(self) -> "Transform":
         """Where the pixels of B lie in A."""

@@ -36,13 +36,13 @@ def draw_explanation(a: Pixels, b: Pixels, match: Match, *, height: int = 320) -
     """
     if match.transform is None:
         raise ValueError("identical files need no explanation")
-    whole, part, transform = (a, b, match.transform)
     names = "A", "B"
+    whole, part = a, b
     if match.inside == "a":
-        whole, part, transform = b, a, match.transform.inverse()
-        names = "B", "A"
-    sizes = (match.size_b, match.size_a) if match.inside == "a" else (match.size_a, match.size_b)
-    matrix = _scaled(transform.matrix, _scale(whole, sizes[0]), _scale(part, sizes[1]))
+        names, whole, part, match = ("B", "A"), b, a, match.reversed()
+    assert match.transform is not None
+    sizes = match.size_a, match.size_b
+    matrix = match.transform.between_shrunk(whole, part, sizes)
     cv2: Any = opencv()
     size = part.shape[1], part.shape[0]
     laid = cv2.warpAffine(whole, matrix, size, flags=cv2.INTER_AREA, borderValue=_BACKGROUND)
@@ -63,22 +63,6 @@ def draw_explanation(a: Pixels, b: Pixels, match: Match, *, height: int = 320) -
         (f"{names[0]}, laid over {names[1]}", Image.fromarray(laid)),
         ("difference", Image.fromarray(difference)),
     )
-
-
-def _scale(image: Pixels, size: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """Pixels of the image given per pixel of the full picture, in x and in y."""
-    return np.array([image.shape[1] / size[0], image.shape[0] / size[1]])
-
-
-def _scaled(
-    matrix: npt.NDArray[np.float64],
-    source: npt.NDArray[np.float64],
-    target: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """The (2, 3) map between two pictures that were shrunk, for OpenCV's centres of pixels."""
-    linear = target[:, None] * matrix[:, :2] / source
-    shift = target * matrix[:, 2] + linear @ [0.5, 0.5] - 0.5
-    return np.column_stack([linear, shift])
 
 
 def _side_by_side(height: int, *panels: tuple[str, Image.Image]) -> Image.Image:

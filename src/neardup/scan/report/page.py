@@ -7,15 +7,18 @@ thumbnails, which link to the files.
 import base64
 import json
 import os
+from collections.abc import Mapping
+from functools import partial
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from neardup.embedder import available_cores
 from neardup.files import write_text
-from neardup.library.file import Picture
 from neardup.library.listing import BLANK, GROUPS, PAGE, PAIRS, SCENES, SKIPPED
 from neardup.library.pool import WorkerPool
+from neardup.library.worker import Header
 from neardup.progress import progress
 from neardup.scan.report.tables import (
     groups,
@@ -58,17 +61,14 @@ def write_page(
     result: ScanResult, path: Path, *, workers: int | None = None, show_progress: bool = False
 ) -> None:
     """Write the page; ``workers``: decoding processes for the thumbnails, None for the cores."""
-    pictures = {
-        member.picture.sha256: member.picture for group in result.groups for member in group.members
-    }
+    listed = groups(result)
+    drawing = partial(_draw, workers=workers or available_cores(), show_progress=show_progress)
     data = {
         **summary(result),
-        "groups": groups(result),
-        "uris": [_uris(group["files"]) for group in groups(result)],
-        "thumbnails": _thumbnails(
-            list(pictures.values())[:MAX_THUMBNAILS], workers or available_cores(), show_progress
-        ),
-        "explanations": _explanations(result, workers or available_cores(), show_progress),
+        "groups": listed,
+        "uris": [_uris(group["files"]) for group in listed],
+        "thumbnails": drawing("Thumbnails", _thumbnails(result)),
+        "explanations": drawing("Explanations", _explanations(result)),
         "skippedFiles": [[str(entry.path), entry.reason] for entry in result.skipped],
         "blankFiles": [str(file.path) for file in result.blank],
         "decisions": {
@@ -86,58 +86,52 @@ def write_page(
     write_text(path, page)
 
 
-def _thumbnails(pictures: list[Picture], workers: int, show_progress: bool) -> dict[str, str]:
-    """sha256 to a data URI, for those that can still be read."""
-    tasks = (
-        {"task": "thumbnail", "path": os.fspath(picture.path), "side": THUMBNAIL_SIDE}
-        for picture in pictures
-    )
-    thumbnails = {}
-    show = show_progress and bool(pictures)
-    with (
-        WorkerPool(min(workers, max(1, len(pictures)))) as pool,
-        progress("Thumbnails", len(pictures), show=show) as advance,
-    ):
-        for picture, answer in zip(pictures, pool.map(tasks), strict=True):
-            if answer.header["error"] is None:
-                thumbnails[picture.sha256] = _jpeg_uri(answer.payload)
-            advance(1)
-    return thumbnails
+def _thumbnails(result: ScanResult) -> dict[str, Header]:
+    """sha256 of a picture to the task that draws it small."""
+    pictures = {
+        member.picture.sha256: member.picture for group in result.groups for member in group.members
+    }
+    return {
+        sha256: {"task": "thumbnail", "path": os.fspath(picture.path), "side": THUMBNAIL_SIDE}
+        for sha256, picture in islice(pictures.items(), MAX_THUMBNAILS)
+    }
 
 
-def _explanations(result: ScanResult, workers: int, show_progress: bool) -> dict[str, str]:
-    """sha256 of a group's first and of a member, with a space between, to a data URI."""
-    wanted = [
+def _explanations(result: ScanResult) -> dict[str, Header]:
+    """sha256 of a group's first and of a member, with a space between, to the task that draws how
+    the one was made from the other."""
+    matched = (
         (group.members[0].picture, member.picture, member.match)
         for group in result.groups
         for member in group.members
         if member.match is not None and member.match.transform is not None
-    ][:MAX_EXPLANATIONS]
-    if not wanted:
-        return {}
-    tasks = (
-        {
+    )
+    return {
+        f"{first.sha256} {other.sha256}": {
             "task": "explanation",
             "paths": [os.fspath(first.path), os.fspath(other.path)],
             "match": match.as_dict(),
             "height": EXPLANATION_HEIGHT,
         }
-        for first, other, match in wanted
-    )
-    explanations = {}
+        for first, other, match in islice(matched, MAX_EXPLANATIONS)
+    }
+
+
+def _draw(
+    title: str, tasks: Mapping[str, Header], *, workers: int, show_progress: bool
+) -> dict[str, str]:
+    """The keys of the tasks to data URIs, for those whose pictures can still be read."""
+    drawn = {}
     with (
-        WorkerPool(min(workers, len(wanted))) as pool,
-        progress("Explanations", len(wanted), show=show_progress) as advance,
+        WorkerPool(min(workers, max(1, len(tasks)))) as pool,
+        progress(title, len(tasks), show=show_progress and bool(tasks)) as advance,
     ):
-        for (first, other, _), answer in zip(wanted, pool.map(tasks), strict=True):
+        for key, answer in zip(tasks, pool.map(tasks.values()), strict=True):
             if answer.header["error"] is None:
-                explanations[f"{first.sha256} {other.sha256}"] = _jpeg_uri(answer.payload)
+                encoded = base64.b64encode(answer.payload).decode()
+                drawn[key] = f"data:image/jpeg;base64,{encoded}"
             advance(1)
-    return explanations
-
-
-def _jpeg_uri(jpeg: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+    return drawn
 
 
 def _uris(files: list[dict[str, Any]]) -> list[str]:

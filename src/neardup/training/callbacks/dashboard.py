@@ -23,7 +23,8 @@ from neardup.evaluation.edits.named import MISSION, edit_image
 from neardup.evaluation.measures.results import Part
 from neardup.training.callbacks.metrics_csv import MetricsCSV, read_rows
 from neardup.training.config import LoggerConfig
-from neardup.training.evaluation import EDIT_SEED, Evaluation, Images
+from neardup.training.data.images import Images
+from neardup.training.evaluation import EDIT_SEED, Evaluation
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,9 @@ from rich.console import Console
 from neardup.errors import NeardupError
 from neardup.training.callbacks.collapse import diverged
 from neardup.training.callbacks.metrics_csv import MetricsCSV
+from neardup.training.data.images import Images
 from neardup.training.encoder import TorchEmbedder
-from neardup.training.evaluation import Images, validate
+from neardup.training.evaluation import validate
 from neardup.training.module import SiameseModule
 
 

@@ -20,9 +20,10 @@ from neardup.evaluation.methods import encoder as onnx_method
 from neardup.images.network_input import to_batch
 from neardup.training.checkpoints import FOLDER, best_checkpoint, load_checkpoint
 from neardup.training.config import ExportConfig, TrainConfig
+from neardup.training.data.images import Images
 from neardup.training.data.sources import Sources, load_sources
 from neardup.training.encoder import Encoder, TorchEmbedder
-from neardup.training.evaluation import Images, validate
+from neardup.training.evaluation import validate
 from neardup.training.export.bundle_writer import parity, write_bundle
 from neardup.training.export.quantize import halve_weights, quantize_int8, store_fp16
 
