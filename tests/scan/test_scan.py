@@ -251,7 +251,8 @@ def test_decisions_are_honoured(album, run_scan, tmp_path):
     _, _, groups = run_scan(album)
     sea, small, jpg = (file["sha256"] for file in groups[1]["files"])
     decisions = tmp_path / "decisions.json"
-    decisions.write_text(json.dumps({"format": 1, "different": [[jpg, sea]], "keep": [small]}))
+    apart = {"a": jpg, "b": sea, "same": False, "distance": 0.1, "evidence": None}
+    decisions.write_text(json.dumps({"format": 2, "pairs": [apart], "keep": [small]}))
     _, _, groups = run_scan(album, "--decisions", decisions)
     assert names(groups[-1]) == ["sea small.png", "sea.jpg", "sea.png"]
     assert groups[-1]["why"] == "you chose it"

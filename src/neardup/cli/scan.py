@@ -126,10 +126,9 @@ def _print(result: "ScanResult", out: Path) -> None:
         print(f"{pairs} look like two shots of one scene: see {out / SCENES}")
     print(f"look at {out / 'report.html'}")
     if result.stray_decisions:
-        total = len(result.decisions.different) + len(result.decisions.keep)
         print(
-            f"{result.stray_decisions} of {total} decisions name pictures that are not here: is it"
-            " the file of this folder's page?",
+            f"{result.stray_decisions} of {len(result.decisions)} decisions name pictures that"
+            " are not here: is it the file of this folder's page?",
             file=sys.stderr,
         )
 

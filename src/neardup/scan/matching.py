@@ -104,8 +104,13 @@ def groups_across(
 def _member(first: Picture, picture: Picture, distance: float, evidence: Evidence) -> Member:
     if picture is first:
         return Member(picture, 0.0, 1.0)
-    probability = evidence.probability(first, picture, distance)
-    return Member(picture, distance, probability, evidence.match(first, picture))
+    return Member(
+        picture,
+        distance,
+        evidence.probability(first, picture, distance),
+        evidence.match(first, picture),
+        evidence.matches.looked_at(first.sha256, picture.sha256),
+    )
 
 
 def why_first(

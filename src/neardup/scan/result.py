@@ -142,12 +142,14 @@ class Member:
         distance: L2, in [0, 2], to the group's first picture.
         probability: that it is the group's first picture, in (0, 1]; None: not known.
         match: how it was made from the first, where a second look found that.
+        looked: whether there was a second look at it and the first.
     """
 
     picture: Picture
     distance: float
     probability: float | None = None
     match: Match | None = None
+    looked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

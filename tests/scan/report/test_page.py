@@ -10,7 +10,7 @@ from browser import CHROMIUM, Browser
 
 from neardup.library.file import Facts, File, Picture, Skipped
 from neardup.library.intake import Counts
-from neardup.scan.decisions import Decisions
+from neardup.scan.decisions import DecidedPair, Decisions, ordered
 from neardup.scan.report.page import write_page
 from neardup.scan.result import DuplicateGroup, Member, ScanResult
 
@@ -49,7 +49,7 @@ def result(tmp_path_factory, picture):
     return ScanResult(
         folder=folder, against=None, threshold=THRESHOLD, at="f1", encoder_id="e", groups=groups,
         pairs=[], blank=[], skipped=[Skipped(Path("bad.jpg"), "the file is empty")],
-        decisions=Decisions(different=frozenset({(sha(7), sha(8))})),
+        decisions=Decisions((DecidedPair(sha(7), sha(8), same=False),)),
         counts=Counts(seen=6001, embedded=6000, identical=0, blank=0, skipped=1),
         seconds={}, search="exact",
     )  # fmt: skip
@@ -161,7 +161,7 @@ def test_marks_by_mouse_and_keys_are_exported(browser, tmp_path, page):
     assert after["keep"] == [sha(1), sha(5)]
     assert after["different"] == [[sha(3), sha(4)], [sha(7), sha(8)]]
     decisions = Decisions.load(next(tmp_path.glob("*.json")))
-    assert decisions.says_different(sha(4), sha(3))
+    assert ordered(sha(4), sha(3)) in decisions.different
 
     browser.open(page)  # marks are still there after a reload
     assert exported(browser, tmp_path) == after

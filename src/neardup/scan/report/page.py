@@ -73,6 +73,7 @@ def write_page(
         "blankFiles": [str(file.path) for file in result.blank],
         "decisions": {
             "different": sorted(result.decisions.different),
+            "same": sorted(result.decisions.same),
             "keep": sorted(result.decisions.keep),
         },
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 from neardup.files import replacing, write_text
 from neardup.library.file import File
-from neardup.probability import in_a_word
+from neardup.probability import evidence, in_a_word
 from neardup.scan.result import DuplicateGroup, DuplicatePair, Member, ScanResult
 
 FORMAT = 1
@@ -94,6 +94,7 @@ def _file(member: Member, file: File) -> dict[str, Any]:
         "distance": round(member.distance, 6),
         "probability": None if member.probability is None else round(member.probability, 4),
         "sure": None if member.probability is None else in_a_word(member.probability),
+        "evidence": evidence(member.match).round(4).tolist() if member.looked else None,
         "match": None if member.match is None else member.match.sentence("the first", "this"),
         "identical_to_previous": file is not member.picture.files[0],
         "width": facts.width,
