@@ -137,40 +137,54 @@ class Detector:
 
     def find_duplicates(
         self,
-        folder: str | Path,
+        folders: str | Path | Iterable[str | Path],
         *,
+        references: Iterable[str | Path] = (),
         against: str | Path | None = None,
+        include: Iterable[str] = (),
+        exclude: Iterable[str] = (),
         at: str | float | None = None,
         verify: bool = False,
         show_progress: bool = True,
     ) -> "Duplicates":
-        """Find the near-duplicates below a folder.
+        """Find the near-duplicates below a folder, or several.
 
         Args:
-            folder: every file below it is looked at.
+            folders: every file below them is looked at.
+            references: folders whose files take part, are always the ones to keep, and are never
+                touched.
             against: list copies across this folder and the first instead of within the first.
+            include: patterns; a file must fit one of them, if there are any: see
+                :class:`neardup.library.listing.Selection`.
+            exclude: patterns of files and folders to leave out.
             at: see :meth:`is_duplicate`.
             verify: have pairs that the distance leaves in doubt verified by local features; ``at``
                 is then ``"precision=0.999"`` unless it is given (needs ``neardup[verify]``).
             show_progress: on stderr.
 
         Returns:
-            Groups, pairs, blank and skipped files, with ``to_csv``, ``to_html`` and ``to_pandas``.
+            Groups, pairs, blank and skipped files; printed, it is a short summary; ``to_html``
+            and others write it.
             Files that cannot be read are listed there and do not stop the search.
 
         Raises:
             ImageError: a folder does not exist or cannot be listed.
             BundleError: the bundle has no such operating point.
-            NeardupError: ``verify`` without OpenCV.
+            NeardupError: ``verify`` without OpenCV, or a folder has two roles.
         """
         from neardup.library.intake import Effort
+        from neardup.library.listing import Selection
         from neardup.scan.pipeline import ScanOptions, scan
         from neardup.scan.report.duplicates import Duplicates
 
-        options = ScanOptions(
-            at=at,
-            verify=verify,
+        if isinstance(folders, (str, Path)):
+            folders = [folders]
+        selection = Selection(
+            folders=[Path(folder) for folder in folders],
+            references=[Path(folder) for folder in references],
             against=None if against is None else Path(against),
-            effort=Effort(show_progress=show_progress),
+            include=tuple(include),
+            exclude=tuple(exclude),
         )
-        return Duplicates.of(scan(Path(folder), self.bundle, self.embedder, options))
+        options = ScanOptions(at=at, verify=verify, effort=Effort(show_progress=show_progress))
+        return Duplicates.of(scan(selection, self.bundle, self.embedder, options))

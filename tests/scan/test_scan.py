@@ -11,6 +11,7 @@ import pytest
 from neardup import Detector
 from neardup.cli.main import main
 from neardup.library.intake import Effort
+from neardup.library.listing import Selection
 from neardup.scan.pipeline import ScanOptions, scan
 
 
@@ -88,7 +89,7 @@ def test_batches_workers_and_threads_do_not_matter(album, toy_bundle, threads, h
     def found(threads, **how):
         detector = Detector.load(toy_bundle, threads=threads)
         options = ScanOptions(at=1.2, effort=Effort(show_progress=False, **how))
-        result = scan(album, detector.bundle, detector.embedder, options)
+        result = scan(Selection(folders=[album]), detector.bundle, detector.embedder, options)
         return result.groups, list(result.pairs), result.skipped, result.blank, result.counts
 
     assert found(threads, **how) == found(2)
@@ -137,7 +138,7 @@ def test_against_a_folder_inside(album, run_scan):
 def test_resume_reads_and_embeds_nothing_again(album, toy_bundle, tmp_path):
     detector = Detector.load(toy_bundle)
     options = ScanOptions(report_folder=tmp_path / "r", effort=Effort(show_progress=False))
-    first = scan(album, detector.bundle, detector.embedder, options)
+    first = scan(Selection(folders=[album]), detector.bundle, detector.embedder, options)
 
     def refuse(batch):
         raise AssertionError("embedded again")
@@ -146,12 +147,12 @@ def test_resume_reads_and_embeds_nothing_again(album, toy_bundle, tmp_path):
     options = ScanOptions(
         report_folder=tmp_path / "r", resume=True, effort=Effort(show_progress=False)
     )
-    second = scan(album, detector.bundle, refuse, options)
+    second = scan(Selection(folders=[album]), detector.bundle, refuse, options)
     assert second.groups == first.groups
     assert second.counts.skipped == first.counts.skipped + 1
     fresh = ScanOptions(report_folder=tmp_path / "r", effort=Effort(show_progress=False))
     with pytest.raises(AssertionError, match="embedded again"):
-        scan(album, detector.bundle, refuse, fresh)
+        scan(Selection(folders=[album]), detector.bundle, refuse, fresh)
 
 
 def test_resume_tries_again_what_may_succeed_now(album, run_scan, monkeypatch):
@@ -328,4 +329,4 @@ def test_one_group_is_a_group(picture, toy_bundle, tmp_path, capsys):
         picture(1).save(tmp_path / name)
     folder = ["scan", str(tmp_path), "--bundle", str(toy_bundle), "--out", str(tmp_path / "out")]
     assert main(folder) == 1
-    assert "1 group, 1 file more than needed" in capsys.readouterr().out
+    assert "1 group, 1 file more than needed, " in capsys.readouterr().out

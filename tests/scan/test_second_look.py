@@ -11,6 +11,7 @@ from PIL import Image
 from neardup import Detector
 from neardup.errors import NeardupError
 from neardup.library.file import Facts, File, Picture
+from neardup.library.listing import Selection
 from neardup.scan.pipeline import ScanOptions, scan
 from neardup.scan.second_look import Matches, accepted, neighbour_count
 from neardup.search.exact import Pairs, pairs_within
@@ -75,9 +76,9 @@ def test_across_two_folders(folder, run_scan, tmp_path):
 def test_a_second_scan_extracts_nothing_again(folder, toy_bundle, tmp_path, capsys):
     detector = Detector.load(toy_bundle)
     options = ScanOptions(at=0.2, verify=True, report_folder=tmp_path / "report")
-    first = scan(folder, detector.bundle, detector.embedder, options)
+    first = scan(Selection(folders=[folder]), detector.bundle, detector.embedder, options)
     assert "Local features" in capsys.readouterr().err
-    second = scan(folder, detector.bundle, detector.embedder, options)
+    second = scan(Selection(folders=[folder]), detector.bundle, detector.embedder, options)
     printed = capsys.readouterr().err
     assert "Embedding" in printed
     assert "Local features" not in printed
@@ -107,7 +108,12 @@ def test_a_picture_that_cannot_be_read_again_costs_its_own_pairs(folder, toy_bun
         return look_again(*arguments, **options)
 
     monkeypatch.setattr(pipeline, "look_again", after_a_change)
-    result = scan(folder, detector.bundle, detector.embedder, ScanOptions(at=0.2, verify=True))
+    result = scan(
+        Selection(folders=[folder]),
+        detector.bundle,
+        detector.embedder,
+        ScanOptions(at=0.2, verify=True),
+    )
     (group,) = result.groups
     assert {file.path.name for file in group.files} == {"0.png", "crop of 0.png"}
 
@@ -116,7 +122,12 @@ def test_without_opencv_it_says_what_to_install(folder, toy_bundle, monkeypatch)
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
     detector = Detector.load(toy_bundle)
     with pytest.raises(NeardupError, match=r"pip install 'neardup\[verify\]'"):
-        scan(folder, detector.bundle, detector.embedder, ScanOptions(verify=True))
+        scan(
+            Selection(folders=[folder]),
+            detector.bundle,
+            detector.embedder,
+            ScanOptions(verify=True),
+        )
 
 
 def test_bursts_without_verify_is_refused(folder, run_scan):

@@ -32,15 +32,15 @@ def run(options: argparse.Namespace) -> int:
     from neardup.cli.arguments import effort
     from neardup.detector import Detector
     from neardup.library.intake import take_in
-    from neardup.library.listing import list_all
+    from neardup.library.listing import Selection, list_selection
     from neardup.vectors import check_target, write_vectors
 
     check_target(options.out)
     detector = Detector.load(options.bundle, threads=options.threads)
-    paths, unlisted = list_all([options.folder])
-    intake = take_in(paths, detector.bundle, detector.embedder, effort(options))
+    listing = list_selection(Selection(folders=[options.folder]))
+    intake = take_in(listing.scanned, detector.bundle, detector.embedder, effort(options))
     rows = write_vectors(intake, detector.bundle, options.out)
-    skipped = [*unlisted, *intake.skipped]
+    skipped = [*listing.skipped, *intake.skipped]
     say_skipped(skipped)
     if options.json:
         answer = {

@@ -54,15 +54,15 @@ def create(options: argparse.Namespace) -> int:
 def extend(options: argparse.Namespace) -> int:
     from neardup.cli.arguments import effort
     from neardup.detector import Detector
-    from neardup.index import PictureIndex, chunks, key
+    from neardup.index import PictureIndex, chunks
     from neardup.library.intake import take_in
-    from neardup.library.listing import list_all
+    from neardup.library.listing import Selection, list_selection
     from neardup.progress import progress
 
     detector = Detector.load(options.bundle, threads=options.threads)
     index = PictureIndex.open(options.index, detector.bundle)
-    listed, skipped = list_all(options.folders)
-    paths = list({key(path): path for path in listed}.values())  # folders may overlap
+    listing = list_selection(Selection(folders=options.folders))
+    paths, skipped = listing.scanned, list(listing.skipped)
     new = index.missing(paths)
     added = blank = 0
     with progress("Indexing", len(new), unit="files", show=bool(new)) as advance:

@@ -1,4 +1,4 @@
-"""``neardup scan``: the near-duplicates of a folder."""
+"""``neardup scan``: the near-duplicates of some folders."""
 
 import argparse
 import json
@@ -18,14 +18,38 @@ NONE_FOUND, FOUND = 0, 1
 def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "scan",
-        help="find the near-duplicates of a folder",
-        description="Writes report.html, groups.json, pairs.csv, skipped.csv and blank.csv; moves "
-        "and deletes nothing. Exit code: 0 no duplicates, 1 duplicates found, 2 error.",
+        help="find the near-duplicates of folders",
+        description="Writes report.html, groups.json, pairs.csv, skipped.csv and blank.csv, "
+        "with --against leaked.txt; moves and deletes nothing. Exit code: 0 no duplicates, "
+        "1 duplicates found, 2 error.",
     )
-    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     parser.add_argument(
-        "--against", type=Path, metavar="DIR2", help="list copies across DIR and DIR2 only"
+        "--reference",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder whose files take part, are always the ones to keep, and are never touched "
+        "(may be given again)",
     )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="DIR",
+        help="list copies across this folder and those scanned only: how much of a test set is in "
+        "the training set; leaked.txt lists the files below the folders scanned",
+    )
+    for name, what in (("include", "look only at"), ("exclude", "leave out")):
+        parser.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="PATTERN",
+            help=f"{what} files and folders that fit: '*.gif' and 'thumbnails' at any depth, "
+            "'2019/*' from the top; ** is any number of folders; case is ignored (may be given "
+            "again)",
+        )
     parser.add_argument(
         "--out",
         type=Path,
@@ -70,6 +94,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     from neardup.cli.arguments import effort
     from neardup.detector import Detector
+    from neardup.library.listing import Selection
     from neardup.scan.decisions import Decisions
     from neardup.scan.pipeline import ScanOptions, scan
     from neardup.scan.report.page import write_report
@@ -83,7 +108,6 @@ def run(options: argparse.Namespace) -> int:
     detector = Detector.load(options.bundle, threads=options.threads)
     chosen = ScanOptions(
         at=options.at,
-        against=options.against,
         decisions=Decisions.load(options.decisions) if options.decisions else Decisions(),
         report_folder=options.out,
         resume=options.resume,
@@ -91,7 +115,14 @@ def run(options: argparse.Namespace) -> int:
         bursts=options.bursts or "report",
         effort=effort(options),
     )
-    result = scan(options.folder, detector.bundle, detector.embedder, chosen)
+    selection = Selection(
+        folders=options.folders,
+        references=options.reference,
+        against=options.against,
+        include=options.include,
+        exclude=options.exclude,
+    )
+    result = scan(selection, detector.bundle, detector.embedder, chosen)
     write_report(result, options.out, workers=options.workers)
     if options.script is not None:
         write_script(result, options.script)
@@ -103,35 +134,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(result: "ScanResult", out: Path) -> None:
-    from neardup.library.listing import SCENES
+    from neardup.library.listing import LEAKED, PAGE, SCENES
+    from neardup.scan.report.sentences import sentences
 
-    counts = result.counts
-    copies = sum(len(group.files) - 1 for group in result.groups)
-    if result.against is None:
-        found = f"{_count(len(result.groups), 'group')}, {_count(copies, 'file')} more than needed"
-    else:
-        pictures = _count(len(result.groups), "picture")
-        found = f"{pictures} of {result.against} with copies in {result.folder}"
-    print(
-        f"{found} (distance <= {result.threshold:.4f}, {result.at})\n"
-        f"{counts.seen} files: {counts.embedded} embedded, {counts.identical} identical copies, "
-        f"{counts.blank} blank, {counts.skipped} skipped\n"
-        f"search {result.search}",
-    )
-    undecided = sum(not group.proposed for group in result.groups)
-    if undecided:
-        print(f"{_count(undecided, 'group')} of copies of which nothing tells the original: decide")
+    print("\n".join(sentences(result)))
     if result.scenes:
-        pairs = _count(len(result.scenes), "pair")
-        print(f"{pairs} look like two shots of one scene: see {out / SCENES}")
-    print(f"look at {out / 'report.html'}")
+        print(f"the shots of one scene are in {out / SCENES}")
+    if result.leakage is not None and result.leakage.leaked:
+        print(f"what to drop is in {out / LEAKED}")
+    print(f"look at {out / PAGE}")
     if result.stray_decisions:
         print(
             f"{result.stray_decisions} of {len(result.decisions)} decisions name pictures that"
             " are not here: is it the file of this folder's page?",
             file=sys.stderr,
         )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -63,6 +63,8 @@ class File:
         modified: nanoseconds since the epoch.
         sha256: of its bytes, hexadecimal.
         link: it is a symbolic link to the bytes.
+        inode: device and number; hard links share them. None: not known.
+        reference: it is never touched.
     """
 
     path: Path
@@ -70,12 +72,14 @@ class File:
     modified: int
     sha256: str
     link: bool
+    inode: tuple[int, int] | None = None
+    reference: bool = False
 
     @property
-    def preference(self) -> tuple[bool, int, int, str]:
-        """Which of several identical files to keep, smallest first: real files before links,
-        the oldest, the shortest path, and the alphabet to decide the rest."""
-        return self.link, self.modified, len(str(self.path)), str(self.path)
+    def preference(self) -> tuple[bool, bool, int, int, str]:
+        """Which of several identical files to keep, smallest first: references, real files before
+        links, the oldest, the shortest path, and the alphabet to decide the rest."""
+        return not self.reference, self.link, self.modified, len(str(self.path)), str(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,16 @@ class Picture:
     @property
     def path(self) -> Path:
         return self.files[0].path
+
+    @property
+    def reference(self) -> bool:
+        """Whether the file to keep is one that is never touched."""
+        return self.files[0].reference
+
+    @property
+    def untouched(self) -> bool:
+        """Whether none of its files may be touched."""
+        return all(file.reference for file in self.files)
 
     @property
     def preference(self) -> tuple[object, ...]:

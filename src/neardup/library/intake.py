@@ -2,9 +2,9 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -69,12 +69,27 @@ class Intake:
 
     @property
     def blank(self) -> list[File]:
-        return [file for file in self.files if self.contents[file.sha256].is_blank]
+        """In the order of their paths."""
+        blank = [file for file in self.files if self.contents[file.sha256].is_blank]
+        return sorted(blank, key=lambda file: file.path)
 
-    def pictures(self, paths: Sequence[Path]) -> list[Picture]:
-        """The contents among ``paths`` that were embedded, in the order of their hashes."""
+    def pictures(
+        self, paths: Iterable[Path], references: Container[Path] = frozenset()
+    ) -> list[Picture]:
+        """The contents among ``paths`` that were embedded, in the order of their hashes.
+
+        Args:
+            paths: files of the intake.
+            references: those of them that are never touched.
+        """
         wanted = set(paths)
-        found = by_content([file for file in self.files if file.path in wanted])
+        found = by_content(
+            [
+                replace(file, reference=file.path in references)
+                for file in self.files
+                if file.path in wanted
+            ]
+        )
         return [
             Picture(content.facts, tuple(sorted(copies, key=lambda file: file.preference)))
             for sha256, copies in sorted(found.items())
@@ -293,6 +308,7 @@ def _known(path: Path, cache: ScanCache) -> File | None:
         modified=state.st_mtime_ns,
         sha256=sha256,
         link=path.is_symlink(),
+        inode=(state.st_dev, state.st_ino),
     )
 
 
@@ -306,6 +322,7 @@ def _hashed(
         for path, (header, _) in zip(paths, pool.map(tasks), strict=True):
             if header["error"] is None:
                 del header["error"]
+                header["inode"] = tuple(header["inode"])
                 batch.append(File(path=path, **header))
             else:
                 batch.append(Skipped(path, header["error"]))

@@ -1,92 +1,204 @@
-"""Which files a scan looks at."""
+"""Which files a scan looks at, and which of them it never touches."""
 
 import os
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 from neardup.errors import NeardupError
 from neardup.files import list_files
 from neardup.library.file import Skipped
 from neardup.library.store import CACHE
 
-PAGE, GROUPS, PAIRS, SCENES, SKIPPED, BLANK = (
+PAGE, GROUPS, PAIRS, SCENES, LEAKED, SKIPPED, BLANK = (
     "report.html",
     "groups.json",
     "pairs.csv",
     "scenes.csv",
+    "leaked.txt",
     "skipped.csv",
     "blank.csv",
 )
 REPORT_FILES = frozenset(
-    {PAGE, GROUPS, PAIRS, SCENES, SKIPPED, BLANK, CACHE, f"{CACHE}-wal", f"{CACHE}-shm"}
+    {PAGE, GROUPS, PAIRS, SCENES, LEAKED, SKIPPED, BLANK, CACHE, f"{CACHE}-wal", f"{CACHE}-shm"}
 )
 """Every file that the report of a scan consists of; a scan leaves its own out."""
 
 
-def list_all(folders: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
-    """Files below the folders, in their order, and the subfolders that cannot be listed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Where to look, and for what.
 
-    Raises:
-        ImageError: one of the folders does not exist or cannot be listed.
+    A pattern is compared with a path relative to the folder that was given, without regard to
+    case: ``*`` is any letters of one name, ``?`` one letter, ``[abc]`` one of them, ``**`` any
+    number of folders. It fits a file, or a folder with all below it. One without a slash fits a
+    name at any depth (``*.gif``, ``thumbnails``), one with a slash from the top (``2019/*/raw``).
+
+    Attributes:
+        folders: to scan; a file stands for itself.
+        references: folders whose files take part and are never touched.
+        against: list copies across this folder and those scanned instead of within those.
+        include: a file must fit one of these patterns; none: every file does.
+        exclude: a file that fits one of these is left out, included or not.
     """
-    skipped: list[Skipped] = []
 
-    def skip(folder: Path, why: str) -> None:
-        skipped.append(Skipped(folder, why))
+    folders: Sequence[Path]
+    references: Sequence[Path] = ()
+    against: Path | None = None
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
 
-    return [path for folder in folders for path in list_files(folder, on_error=skip)], skipped
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The files of a selection, each once.
+
+    Attributes:
+        scanned: below the folders and the references.
+        references: those of them that are never touched.
+        against: below the folder compared against.
+        left_out: how many files the patterns left out.
+        skipped: folders that cannot be listed, and why.
+    """
+
+    scanned: Sequence[Path]
+    references: frozenset[Path]
+    against: Sequence[Path]
+    left_out: int
+    skipped: Sequence[Skipped]
 
 
-def list_two(
-    folder: Path, against: Path | None, report_folder: Path | None
-) -> tuple[list[Path], list[Path], list[Skipped]]:
-    """Files below ``folder``, files below ``against``, and the folders that cannot be listed.
+def list_selection(selection: Selection, report_folder: Path | None = None) -> Listing:
+    """Files of the selection, without the reports of scans, this one's and older ones.
 
-    The reports of scans, this one's and older ones, are left out. When one of the folders lies
-    within the other, its files belong to it alone.
+    A file that several folders name is listed once, by the first of them, references before the
+    others. A folder of one role within a folder of another keeps its files for itself.
+
+    Args:
+        selection: where to look.
+        report_folder: where this scan writes.
 
     Raises:
         ImageError: a folder does not exist or cannot be listed.
-        NeardupError: both are the same folder.
+        NeardupError: a folder was given in two roles, or references with ``against``.
     """
+    against = () if selection.against is None else (selection.against,)
+    if against and selection.references:
+        raise NeardupError("--against touches neither of its folders: leave --reference out")
+    references, folders, others = (
+        [_Root(path, Path(os.path.realpath(path))) for path in paths]
+        for paths in (selection.references, selection.folders, against)
+    )
+    _refuse_two_roles(folders, [*references, *others])
     skipped: list[Skipped] = []
+    left_out = 0
 
-    def listed(root: Path) -> list[Path]:
-        files, unlisted = list_all([root])
-        skipped.extend(unlisted)
-        own = (
-            {os.path.realpath(report_folder / name) for name in REPORT_FILES}
-            if report_folder
-            else set()
-        )
-        files = [f for f in files if f.name not in REPORT_FILES or os.path.realpath(f) not in own]
-        return _without_reports(files)
+    def listed(roots: Sequence[_Root], rivals: Sequence[_Root], known: set[_Place]) -> list[Path]:
+        nonlocal left_out
+        found = list(_walk(roots, rivals, known))
+        reports = _of_reports([entry.path for entry in found], report_folder)
+        found = [entry for entry in found if entry.path not in reports]
+        wanted = [entry for entry in found if _is_wanted(entry, selection)]
+        left_out += len(found) - len(wanted)
+        skipped.extend(Skipped(e.path, e.unlisted) for e in wanted if e.unlisted is not None)
+        return [entry.path for entry in wanted if entry.unlisted is None]
 
-    if against is None:
-        return listed(folder), [], skipped
-    if os.path.realpath(folder) == os.path.realpath(against):
-        raise NeardupError(f"{folder} and {against} are one folder; leave out --against")
-    return (
-        _without(listed(folder), folder, against),
-        _without(listed(against), against, folder),
-        skipped,
+    known: set[_Place] = set()
+    untouched = listed(references, folders, known)
+    return Listing(
+        scanned=[*untouched, *listed(folders, [*references, *others], known)],
+        references=frozenset(untouched),
+        against=listed(others, folders, set()),
+        left_out=left_out,
+        skipped=skipped,
     )
 
 
-def _without_reports(files: list[Path]) -> list[Path]:
-    """Drop the files of folders that hold a scan's page and its groups beside each other."""
+class _Root(NamedTuple):
+    path: Path
+    real: Path
+
+
+def _refuse_two_roles(folders: Sequence[_Root], others: Sequence[_Root]) -> None:
+    scanned = {root.real: root.path for root in folders}
+    for root in others:
+        if root.real in scanned:
+            raise NeardupError(
+                f"{scanned[root.real]} and {root.path} are one folder: it is scanned, or else a"
+                " reference or what is compared against"
+            )
+
+
+_Place: TypeAlias = tuple[str, str]
+"""The real path of a file's folder, and its name in there: links to files stay apart."""
+
+
+class _Found(NamedTuple):
+    """Attributes:
+    path: of a file, or of a folder that cannot be listed.
+    inside: the same, relative to its root.
+    unlisted: why a folder cannot be listed; None: it is a file.
+    """
+
+    path: Path
+    inside: Path
+    unlisted: str | None
+
+
+def _walk(roots: Iterable[_Root], rivals: Sequence[_Root], known: set[_Place]) -> Iterator[_Found]:
+    """Everything below the roots that is not below a rival inside them, and not known yet."""
+    real = cache(os.path.realpath)
+    for root in roots:
+        apart = [r.real.relative_to(root.real) for r in rivals if root.real in r.real.parents]
+        unlisted: dict[Path, str] = {}
+        files = list_files(root.path, on_error=unlisted.__setitem__)
+        for path in (*files, *unlisted):
+            inside = path.relative_to(root.path) if path != root.path else Path(path.name)
+            place = real(path.parent), path.name
+            if place in known or any(p == inside or p in inside.parents for p in apart):
+                continue
+            known.add(place)
+            yield _Found(path, inside, unlisted.get(path))
+
+
+def _is_wanted(found: _Found, selection: Selection) -> bool:
+    parts = _plain(found.inside.as_posix()).split("/")
+    if any(_fits(_parts(pattern), parts) for pattern in selection.exclude):
+        return False
+    if not selection.include or found.unlisted is not None:
+        return True
+    return any(_fits(_parts(pattern), parts) for pattern in selection.include)
+
+
+@cache
+def _parts(pattern: str) -> list[str]:
+    parts = _plain(pattern.rstrip("/")).split("/")
+    return ["**", *parts] if len(parts) == 1 else [part for part in parts if part]
+
+
+def _plain(name: str) -> str:
+    """Without case, and with each accent as one letter: systems differ in both."""
+    return unicodedata.normalize("NFC", name).lower()
+
+
+def _fits(pattern: Sequence[str], parts: Sequence[str]) -> bool:
+    """Whether a path, or a folder that it is in, fits a pattern."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(_fits(pattern[1:], parts[start:]) for start in range(len(parts)))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _fits(pattern[1:], parts[1:])
+
+
+def _of_reports(files: Sequence[Path], report_folder: Path | None) -> set[Path]:
+    """The files of reports: where this scan writes, or where a page and its groups lie together."""
+    own = {os.path.realpath(report_folder / name) for name in REPORT_FILES if report_folder}
+    named = [file for file in files if file.name in REPORT_FILES]
     names: dict[Path, set[str]] = {}
-    for file in files:
-        if file.name in REPORT_FILES:
-            names.setdefault(file.parent, set()).add(file.name)
-    reports = {folder for folder, found in names.items() if {PAGE, GROUPS} <= found}
-    return [f for f in files if f.parent not in reports or f.name not in REPORT_FILES]
-
-
-def _without(files: list[Path], root: Path, other: Path) -> list[Path]:
-    """Drop what lies below ``other`` when that is a folder inside ``root``."""
-    real_root, real_other = Path(os.path.realpath(root)), Path(os.path.realpath(other))
-    if real_root not in real_other.parents:
-        return files
-    inside = real_other.relative_to(real_root)
-    return [file for file in files if inside not in file.relative_to(root).parents]
+    for file in named:
+        names.setdefault(file.parent, set()).add(file.name)
+    return {f for f in named if {PAGE, GROUPS} <= names[f.parent] or os.path.realpath(f) in own}

@@ -39,15 +39,21 @@ _LENGTHS = struct.Struct("<II")
 
 
 def hash_file(task: Header) -> tuple[Header, bytes]:
-    """Task: path. Answer: sha256, bytes, modified (ns since the epoch), link."""
+    """Task: path. Answer: sha256, bytes, modified (ns since the epoch), link, inode."""
     path = os.fsencode(task["path"])
     with _opened(path) as file:
         check_header(file)  # or a film would be read from end to end before it is refused
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         state = os.fstat(file.fileno())
-    link = os.path.islink(path)
-    return _ok(sha256=sha256, bytes=state.st_size, modified=state.st_mtime_ns, link=link), b""
+    answer = _ok(
+        sha256=sha256,
+        bytes=state.st_size,
+        modified=state.st_mtime_ns,
+        link=os.path.islink(path),
+        inode=(state.st_dev, state.st_ino),
+    )
+    return answer, b""
 
 
 def decode(task: Header) -> tuple[Header, bytes]:

@@ -19,6 +19,13 @@ OWN_CONTENT = frozenset({Kind.OVERLAP, Kind.COLLAGE, Kind.SCENE})
 """Kinds of match in which either picture may show what the other lacks: none is proposed to go."""
 
 
+def without_untouched(pairs: Pairs, left: Sequence[Picture], right: Sequence[Picture]) -> Pairs:
+    """Drop the pairs of which neither side may be touched: there is nothing to decide."""
+    fixed_left = np.array([picture.untouched for picture in left], dtype=bool)
+    fixed_right = np.array([picture.untouched for picture in right], dtype=bool)
+    return pairs.chosen(~(fixed_left[pairs.left] & fixed_right[pairs.right]))
+
+
 def without_decided(
     pairs: Pairs, left: Sequence[Picture], right: Sequence[Picture], decisions: Decisions
 ) -> Pairs:
@@ -50,6 +57,7 @@ def groups_within(
     order = sorted(
         range(len(pictures)),
         key=lambda row: (
+            not pictures[row].reference,
             pictures[row].sha256 not in decisions.keep,
             lost[row],
             pictures[row].preference,
@@ -70,7 +78,7 @@ def groups_within(
         groups.append(DuplicateGroup(members, *why_first(members, decisions, originals)))
         grouped |= set(rows)
     for row, picture in enumerate(pictures):
-        if len(picture.files) > 1 and row not in grouped:
+        if len(picture.files) > 1 and row not in grouped and not picture.untouched:
             members = (Member(picture, 0.0, 1.0),)
             groups.append(DuplicateGroup(members, *why_first(members, decisions, originals)))
     return sorted(groups, key=_surest_first)
@@ -125,6 +133,11 @@ def why_first(
     if any(member.match is not None and member.match.kind in OWN_CONTENT for member in members):
         return "each may show what the other does not", False
     compared = [originals.compare(first, other) for other in others]
+    if first.reference:
+        better = [words for winner, words in compared if winner > 0]
+        if better:
+            return f"it is a reference, though another seems the original: {better[0]}", False
+        return "it is a reference", True
     if all(winner < 0 for winner, _ in compared):
         reasons = dict.fromkeys(words for _, words in compared)
         return "; ".join(reasons), True
@@ -135,6 +148,8 @@ def why_first(
 
 def _why_file(picture: Picture) -> str:
     first, *others = picture.files
+    if first.reference:
+        return "this one is a reference"
     if others and first.link < others[0].link:
         return "this one is no link"
     if others and first.modified < others[0].modified:

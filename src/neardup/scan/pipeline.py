@@ -1,4 +1,4 @@
-"""The scan: a folder in, its near-duplicates out."""
+"""The scan: folders in, their near-duplicates out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from neardup.bundle import Bundle
 from neardup.embedder import Embedder
 from neardup.library.file import Picture
 from neardup.library.intake import Effort, take_in, timed
-from neardup.library.listing import list_two
+from neardup.library.listing import Selection, list_selection
 from neardup.library.store import Content
 from neardup.scan import matching
 from neardup.scan.decisions import Decisions
 from neardup.scan.original import Originals, read_traces
-from neardup.scan.result import Evidence, FilePairs, ScanResult
+from neardup.scan.result import Evidence, FilePairs, Leakage, ScanResult
 from neardup.scan.second_look import (
     NO_MATCHES,
     Bursts,
@@ -35,7 +35,6 @@ class ScanOptions:
 
     Attributes:
         at: operating point or threshold: see ``Bundle.threshold``.
-        against: list copies across the two folders instead of within the first.
         decisions: what a person decided before.
         report_folder: keeps the cache that ``resume`` goes on from; None: no cache is kept.
         resume: go on with what the cache holds instead of starting afresh.
@@ -48,7 +47,6 @@ class ScanOptions:
     """
 
     at: str | float | None = None
-    against: Path | None = None
     decisions: Decisions = field(default_factory=Decisions)
     report_folder: Path | None = None
     resume: bool = False
@@ -57,24 +55,27 @@ class ScanOptions:
     effort: Effort = field(default_factory=Effort)
 
 
-def scan(folder: Path, bundle: Bundle, embedder: Embedder, options: ScanOptions) -> ScanResult:
-    """Find the near-duplicates below a folder.
+def scan(
+    selection: Selection, bundle: Bundle, embedder: Embedder, options: ScanOptions
+) -> ScanResult:
+    """Find the near-duplicates below some folders, or those across them and another.
 
     Raises:
         ImageError: a folder does not exist or cannot be listed.
         BundleError: there is no such operating point.
-        NeardupError: the two folders are one, the cache is damaged or in use, or ``verify`` is
+        NeardupError: a folder has two roles, the cache is damaged or in use, or ``verify`` is
             asked for without OpenCV.
     """
+    across = selection.against is not None
     if options.verify:
         opencv()  # before hours of work that would end without it
     at = strict_point(bundle, options.at) if options.verify else options.at
     threshold = bundle.threshold(at)
     seconds: dict[str, float] = {}
     with timed("list", seconds):
-        paths, others, unlisted = list_two(folder, options.against, options.report_folder)
+        listing = list_selection(selection, options.report_folder)
     intake = take_in(
-        [*paths, *others],
+        [*listing.scanned, *listing.against],
         bundle,
         embedder,
         options.effort,
@@ -82,20 +83,20 @@ def scan(folder: Path, bundle: Bundle, embedder: Embedder, options: ScanOptions)
         resume=options.resume,
     )
     seconds |= intake.seconds
-    own, references = intake.pictures(paths), intake.pictures(others)
+    own = intake.pictures(listing.scanned, listing.references)
+    others = intake.pictures(listing.against, listing.against)
     with timed("search", seconds):
         own_vectors = _vectors(own, intake.contents, bundle.embedding_size)
-        if options.against is None:
+        if across:
+            left, within = others, _vectors(others, intake.contents, bundle.embedding_size)
+            found, how = search(within, threshold, own_vectors)
+        else:
             left, within = own, own_vectors
             found, how = search(own_vectors, threshold)
-        else:
-            left, within = references, _vectors(references, intake.contents, bundle.embedding_size)
-            found, how = search(within, threshold, own_vectors)
     matches, scenes = NO_MATCHES, Pairs.collect([])
     if options.verify:
         with timed("second look", seconds):
-            across = None if options.against is None else own_vectors
-            pairs = candidates(found, within, across)
+            pairs = candidates(found, within, own_vectors if across else None)
             matches = look_again(
                 pairs,
                 left,
@@ -106,30 +107,34 @@ def scan(folder: Path, bundle: Bundle, embedder: Embedder, options: ScanOptions)
             )
             found, scenes = accepted(pairs, threshold, left, own, matches, options.bursts)
     found, scenes = (
-        matching.without_decided(pairs, left, own, options.decisions) for pairs in (found, scenes)
+        matching.without_untouched(
+            matching.without_decided(pairs, left, own, options.decisions), left, own
+        )
+        for pairs in (found, scenes)
     )
     evidence = Evidence(bundle.calibration, matches, len(left))
-    if options.against is None:
+    if across:
+        groups = matching.groups_across(others, own, found, evidence)
+    else:
         with timed("originals", seconds):
             rows = np.unique(np.concatenate([found.left, found.right]))
             traces = read_traces([own[row] for row in rows.tolist()], options.effort)
         originals = Originals(traces, evidence)
         groups = matching.groups_within(own, found, options.decisions, evidence, originals)
-    else:
-        groups = matching.groups_across(references, own, found, evidence)
     return ScanResult(
-        folder=folder,
-        against=options.against,
+        selection=selection,
+        leakage=Leakage.of(groups, own, others) if across else None,
         threshold=threshold,
         at=str(at if at is not None else bundle.default_at),
         encoder_id=bundle.encoder_id,
         groups=groups,
-        pairs=FilePairs(left, own, found, identical=options.against is None, evidence=evidence),
+        pairs=FilePairs(left, own, found, identical=not across, evidence=evidence),
         scenes=FilePairs(left, own, scenes, identical=False, evidence=evidence),
         blank=intake.blank,
-        skipped=sorted([*unlisted, *intake.skipped], key=lambda entry: entry.path),
+        skipped=sorted([*listing.skipped, *intake.skipped], key=lambda entry: entry.path),
         decisions=options.decisions,
         counts=intake.counts,
+        left_out=listing.left_out,
         seconds=seconds,
         search=how,
         stray_decisions=options.decisions.stray(intake.contents),

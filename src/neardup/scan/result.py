@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import Self, overload
 
 import numpy as np
 
 from neardup.library.file import File, Picture, Skipped
 from neardup.library.intake import Counts
+from neardup.library.listing import Selection
 from neardup.probability import Calibration
 from neardup.scan.decisions import Decisions
 from neardup.scan.second_look import NO_MATCHES, Matches
@@ -78,7 +79,8 @@ class FilePairs(Sequence[DuplicatePair]):
         left: pictures that the pairs' left rows stand for.
         right: and the right ones.
         pairs: within the threshold.
-        identical: also pair each further identical file of ``left`` with the one to keep.
+        identical: also pair each further identical file of ``left`` with the one to keep, unless
+            it is a reference.
         evidence: what is known of each pair beyond its distance.
     """
 
@@ -98,6 +100,7 @@ class FilePairs(Sequence[DuplicatePair]):
             DuplicatePair(picture.path, file.path, 0.0, True, 1.0, IDENTICAL)
             for picture in (left if identical else ())
             for file in picture.files[1:]
+            if not file.reference
         ]
 
     def __len__(self) -> int:
@@ -177,14 +180,53 @@ class DuplicateGroup:
         """Every file, the one to keep first."""
         return [file for member in self.members for file in member.picture.files]
 
+    @property
+    def spare(self) -> list[File]:
+        """The files beyond the one to keep, without references."""
+        return [file for file in self.files[1:] if not file.reference]
+
+
+@dataclass(frozen=True, slots=True)
+class Leakage:
+    """How many pictures of the folders scanned are in the folder they were compared with.
+
+    Attributes:
+        pictures: files below the folders scanned that could be compared.
+        leaked: those of them with a copy below the other folder, in the order of their paths.
+        other_pictures: files below the other folder that could be compared.
+        other_leaked: how many of those have a copy below the folders scanned.
+    """
+
+    pictures: int
+    leaked: Sequence[Path]
+    other_pictures: int
+    other_leaked: int
+
+    @classmethod
+    def of(
+        cls,
+        groups: Sequence[DuplicateGroup],
+        scanned: Sequence[Picture],
+        others: Sequence[Picture],
+    ) -> Self:
+        """Count what the groups hold, each a picture of ``others`` before those it is found in."""
+        firsts = [group.members[0].picture for group in groups]
+        return cls(
+            pictures=sum(len(picture.files) for picture in scanned),
+            leaked=sorted({file.path for group in groups for file in group.spare}),
+            other_pictures=sum(len(picture.files) for picture in others),
+            other_leaked=sum(len(picture.files) for picture in firsts),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
     """What a scan found.
 
     Attributes:
-        folder: what was scanned.
-        against: the folder it was compared with; None when it was compared with itself.
+        selection: what was scanned, and the folder it was compared with if there was one.
+        leakage: how much of the one is in the other; None when folders were compared with
+            themselves.
         threshold: L2 distance in [0, 2]; pairs at or below it are duplicates.
         at: the operating point that the threshold came from.
         encoder_id: sha256 of the encoder.
@@ -199,10 +241,10 @@ class ScanResult:
         search: how the pairs were searched, in words.
         stray_decisions: how many of the decisions name a picture that is not here.
         scenes: pairs that a second look takes for two shots of one scene, not called duplicates.
+        left_out: how many files the patterns of the selection left out.
     """
 
-    folder: Path
-    against: Path | None
+    selection: Selection
     threshold: float
     at: str
     encoder_id: str
@@ -216,3 +258,21 @@ class ScanResult:
     search: str
     stray_decisions: int = 0
     scenes: Sequence[DuplicatePair] = ()
+    leakage: Leakage | None = None
+    left_out: int = 0
+
+    @property
+    def spare(self) -> list[File]:
+        """The files beyond those to keep, without references, each once."""
+        return list({file.path: file for group in self.groups for file in group.spare}.values())
+
+    @property
+    def to_gain(self) -> int:
+        """Bytes that the disk would gain if the spare files went: links to what stays are none."""
+        spare = [file for file in self.spare if not file.link]
+        paths = {file.path for file in spare}
+        stay = {
+            file.inode for group in self.groups for file in group.files if file.path not in paths
+        }
+        going = {file.inode or file.path: file for file in spare}
+        return sum(file.bytes for file in going.values() if file.inode not in stay - {None})

@@ -10,6 +10,7 @@ from browser import CHROMIUM, Browser
 
 from neardup.library.file import Facts, File, Picture, Skipped
 from neardup.library.intake import Counts
+from neardup.library.listing import Selection
 from neardup.scan.decisions import DecidedPair, Decisions, ordered
 from neardup.scan.report.page import write_page
 from neardup.scan.result import DuplicateGroup, Member, ScanResult
@@ -47,8 +48,8 @@ def result(tmp_path_factory, picture):
         members = [Member(make_picture(3 * number + i, path), distance * (i > 0)) for i in range(3)]
         groups.append(DuplicateGroup(tuple(members), "most pixels: 4000 x 3000"))
     return ScanResult(
-        folder=folder, against=None, threshold=THRESHOLD, at="f1", encoder_id="e", groups=groups,
-        pairs=[], blank=[], skipped=[Skipped(Path("bad.jpg"), "the file is empty")],
+        selection=Selection(folders=[folder]), threshold=THRESHOLD, at="f1", encoder_id="e",
+        groups=groups, pairs=[], blank=[], skipped=[Skipped(Path("bad.jpg"), "the file is empty")],
         decisions=Decisions((DecidedPair(sha(7), sha(8), same=False),)),
         counts=Counts(seen=6001, embedded=6000, identical=0, blank=0, skipped=1),
         seconds={}, search="exact",

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any, Self
 
 from neardup.scan.report.page import write_page
+from neardup.scan.report.sentences import sentences
 from neardup.scan.report.tables import write_pairs
 from neardup.scan.result import ScanResult
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Duplicates(ScanResult):
-    """What a scan found, with ways to look at it."""
+    """What a scan found, with ways to look at it; printed, it is a short summary."""
+
+    def __repr__(self) -> str:
+        return "\n".join(sentences(self))
 
     @classmethod
     def of(cls, result: ScanResult) -> Self:

@@ -16,7 +16,7 @@ from typing import Any
 
 from neardup.embedder import available_cores
 from neardup.files import write_text
-from neardup.library.listing import BLANK, GROUPS, PAGE, PAIRS, SCENES, SKIPPED
+from neardup.library.listing import BLANK, GROUPS, LEAKED, PAGE, PAIRS, SCENES, SKIPPED
 from neardup.library.pool import WorkerPool
 from neardup.library.worker import Header
 from neardup.progress import progress
@@ -25,6 +25,7 @@ from neardup.scan.report.tables import (
     summary,
     write_blank,
     write_groups,
+    write_leaked,
     write_pairs,
     write_scenes,
     write_skipped,
@@ -48,10 +49,12 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     write_groups(result, folder / GROUPS)
     write_pairs(result, folder / PAIRS)
+    for name in (SCENES, LEAKED):
+        (folder / name).unlink(missing_ok=True)
     if result.scenes:
         write_scenes(result, folder / SCENES)
-    else:
-        (folder / SCENES).unlink(missing_ok=True)
+    if result.leakage is not None:
+        write_leaked(result.leakage, folder / LEAKED)
     write_skipped(result, folder / SKIPPED)
     write_blank(result, folder / BLANK)
     write_page(result, folder / PAGE, workers=workers, show_progress=show_progress)

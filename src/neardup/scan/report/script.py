@@ -30,7 +30,7 @@ def write_script(result: ScanResult, path: Path) -> None:
     Raises:
         NeardupError: as :func:`check_script`.
     """
-    check_script(result.against)
+    check_script(result.selection.against)
     lines = [_HEAD]
     for group in result.groups:
         kept, *others = group.files
@@ -41,6 +41,7 @@ def write_script(result: ScanResult, path: Path) -> None:
         lines.append(f"# keep {_one_line(kept.path)} ({group.why})")
         chosen = result.decisions.keep
         others = [f for f in others if f.sha256 not in chosen or f.sha256 == kept.sha256]
+        others = [f for f in others if not f.reference]
         stays = shlex.quote(str(kept.path))
         lines += [f"test -e {stays} && rm -- {shlex.quote(str(file.path))}" for file in others]
         lines.append("")

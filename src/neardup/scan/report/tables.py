@@ -1,4 +1,4 @@
-"""A scan's result for programs: groups.json, pairs.csv, skipped.csv, blank.csv.
+"""A scan's result for programs: groups.json, pairs.csv, skipped.csv, blank.csv, leaked.txt.
 
 File names that are not valid UTF-8 are written as the bytes they are.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from neardup.files import replacing, write_text
 from neardup.library.file import File
 from neardup.probability import evidence, in_a_word
-from neardup.scan.result import DuplicateGroup, DuplicatePair, Member, ScanResult
+from neardup.scan.result import DuplicateGroup, DuplicatePair, Leakage, Member, ScanResult
 
 FORMAT = 1
 
@@ -47,6 +47,11 @@ def write_blank(result: ScanResult, path: Path) -> None:
     _write_csv(path, ("path", "sha256"), ((file.path, file.sha256) for file in result.blank))
 
 
+def write_leaked(leakage: Leakage, path: Path) -> None:
+    """The files below the folders scanned that are in the other folder, one a line."""
+    write_text(path, "".join(f"{file}\n" for file in leakage.leaked))
+
+
 def write_groups(result: ScanResult, path: Path) -> None:
     """Everything about the scan and its groups, as JSON."""
     write_text(path, json.dumps({**summary(result), "groups": groups(result)}, indent=1))
@@ -54,20 +59,34 @@ def write_groups(result: ScanResult, path: Path) -> None:
 
 def summary(result: ScanResult) -> dict[str, Any]:
     """What the scan looked at and how, ready for JSON."""
+    folders = [str(path) for path in result.selection.folders]
     return {
         "format": FORMAT,
-        "folder": str(result.folder),
-        "against": None if result.against is None else str(result.against),
+        "folder": ", ".join(folders),
+        "folders": folders,
+        "references": [str(path) for path in result.selection.references],
+        "against": None if result.selection.against is None else str(result.selection.against),
+        "include": list(result.selection.include),
+        "exclude": list(result.selection.exclude),
+        "left_out": result.left_out,
         "threshold": result.threshold,
         "at": result.at,
         "encoder": result.encoder_id,
         "counts": asdict(result.counts),
-        "duplicate_files": sum(len(group.files) - 1 for group in result.groups),
+        "duplicate_files": len(result.spare),
+        "bytes_to_gain": result.to_gain,
+        "leakage": _leakage(result.leakage),
         "pairs": len(result.pairs),
         "scenes": len(result.scenes),
         "search": result.search,
         "seconds": result.seconds,
     }
+
+
+def _leakage(leakage: Leakage | None) -> dict[str, int] | None:
+    if leakage is None:
+        return None
+    return {**asdict(leakage), "leaked": len(leakage.leaked)}
 
 
 def groups(result: ScanResult) -> list[dict[str, Any]]:
@@ -104,6 +123,7 @@ def _file(member: Member, file: File) -> dict[str, Any]:
         "taken": facts.taken,
         "modified": file.modified // 1_000_000_000,
         "link": file.link,
+        "reference": file.reference,
     }
 
 
