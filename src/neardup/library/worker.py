@@ -30,9 +30,8 @@ from neardup.images.reading import check_header, read_image
 from neardup.images.traces import find_traces, jpeg_quality
 from neardup.library.file import read_facts
 from neardup.library.store import ScanCache
-from neardup.verify.explanation import draw_explanation
 from neardup.verify.features import SIDE, extract
-from neardup.verify.match import Match, verify
+from neardup.verify.match import verify
 
 Header = dict[str, Any]
 _LENGTHS = struct.Struct("<II")
@@ -73,15 +72,6 @@ def thumbnail(task: Header) -> tuple[Header, bytes]:
     return _ok(width=image.width, height=image.height), buffer.getvalue()
 
 
-def explanation(task: Header) -> tuple[Header, bytes]:
-    """Task: paths of two pictures, match, height. Answer: a JPEG that shows how they match."""
-    a, b = (read_image(path, min_side=2 * task["height"]) for path in task["paths"])
-    drawn = draw_explanation(a, b, Match.from_dict(task["match"]), height=task["height"])
-    buffer = io.BytesIO()
-    drawn.save(buffer, "JPEG", quality=75)
-    return _ok(), buffer.getvalue()
-
-
 def traces(task: Header) -> tuple[Header, bytes]:
     """Task: paths of one content, its sha256. Answer: the traces of processing in it."""
     data = _read_unchanged(task["paths"], task["sha256"])
@@ -112,7 +102,6 @@ TASKS: dict[str, Callable[[Header], tuple[Header, bytes]]] = {
     "hash": hash_file,
     "decode": decode,
     "thumbnail": thumbnail,
-    "explanation": explanation,
     "traces": traces,
     "features": features,
     "match": match,

@@ -1,14 +1,15 @@
 """The report of a scan; report.html is one self-contained page to look through and decide.
 
-It refers to nothing outside itself and runs no script but its own. Pictures appear as embedded
-thumbnails, which link to the files.
+It is made of the files in ``web/``, asks no server for anything and runs no script but its own.
+Pictures appear as embedded previews; the viewer loads the files themselves where they still are.
 """
 
 import base64
 import json
 import os
-from collections.abc import Mapping
-from functools import partial
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict
 from importlib import resources
 from itertools import islice
 from pathlib import Path
@@ -30,16 +31,13 @@ from neardup.scan.report.tables import (
     write_scenes,
     write_skipped,
 )
-from neardup.scan.result import ScanResult
+from neardup.scan.result import DuplicateGroup, ScanResult
 
-THUMBNAIL_SIDE = 192
-MAX_THUMBNAILS = 10_000
-"""About 60 MB; the groups after that, the least sure, are shown without previews."""
+THUMBNAIL_SIDES = ((1_500, 384), (5_000, 256), (10_000, 192))
+"""Up to how many pictures, and how many pixels their previews then have: so that the page stays
+below some 80 MB. Pictures after the last number, the least sure, go without; the page says so."""
 
-
-EXPLANATION_HEIGHT = 150
-MAX_EXPLANATIONS = 300
-"""About 8 MB; what comes after that is explained in words only."""
+_SCRIPTS = ("decisions.js", "groups.js", "grid.js", "viewer.js", "main.js")
 
 
 def write_report(
@@ -64,82 +62,75 @@ def write_page(
     result: ScanResult, path: Path, *, workers: int | None = None, show_progress: bool = False
 ) -> None:
     """Write the page; ``workers``: decoding processes for the thumbnails, None for the cores."""
-    listed = groups(result)
-    drawing = partial(_draw, workers=workers or available_cores(), show_progress=show_progress)
     data = {
         **summary(result),
-        "groups": listed,
-        "uris": [_uris(group["files"]) for group in listed],
-        "thumbnails": drawing("Thumbnails", _thumbnails(result)),
-        "explanations": drawing("Explanations", _explanations(result)),
+        "groups": [
+            _with_ways(listed, group)
+            for listed, group in zip(groups(result), result.groups, strict=True)
+        ],
+        "thumbnails": _thumbnails(result, workers=workers, show_progress=show_progress),
         "skippedFiles": [[str(entry.path), entry.reason] for entry in result.skipped],
         "blankFiles": [str(file.path) for file in result.blank],
-        "decisions": {
-            "different": sorted(result.decisions.different),
-            "same": sorted(result.decisions.same),
-            "keep": sorted(result.decisions.keep),
-        },
+        "decisions": asdict(result.decisions) | {"keep": sorted(result.decisions.keep)},
+        "next": _next_command(result, path),
     }
     page = _resource("page.html")
     for name, content in (
         ("/*style*/", _resource("page.css")),
-        ("/*script*/", _resource("page.js")),
+        ("/*script*/", "".join(map(_resource, _SCRIPTS))),
         ("/*data*/", _for_script(data)),
     ):
         page = page.replace(name, content, 1)
     write_text(path, page)
 
 
-def _thumbnails(result: ScanResult) -> dict[str, Header]:
-    """sha256 of a picture to the task that draws it small."""
+def _with_ways(listed: dict[str, Any], group: DuplicateGroup) -> dict[str, Any]:
+    """The group with, of each file, where it is and where the first picture's pixels lie in it."""
+    members = (member for member in group.members for _ in member.picture.files)
+    for file, member in zip(listed["files"], members, strict=True):
+        file["uri"] = Path(file["path"]).absolute().as_uri()
+        match = member.match
+        if match is not None and match.transform is not None:
+            file["map"] = match.transform.matrix.T.ravel().tolist()  # as CSS orders it
+            file["inside"] = match.inside
+    return listed
+
+
+def _next_command(result: ScanResult, path: Path) -> str:
+    """What to type once the decisions are saved."""
+    folders, against = result.selection.folders, result.selection.against
+    if path.name == PAGE and against is None:
+        command = ["clean", str(path.parent)]
+    elif against is None:
+        command = ["scan", *map(str, folders)]
+    else:
+        command = ["scan", *map(str, folders), "--against", str(against)]
+    return shlex.join(["neardup", *command, "--decisions", "neardup-decisions.json"])
+
+
+def _thumbnails(result: ScanResult, *, workers: int | None, show_progress: bool) -> dict[str, str]:
+    """sha256 of a picture to its preview, a data URI, for those that can still be read."""
     pictures = {
         member.picture.sha256: member.picture for group in result.groups for member in group.members
     }
-    return {
-        sha256: {"task": "thumbnail", "path": os.fspath(picture.path), "side": THUMBNAIL_SIDE}
-        for sha256, picture in islice(pictures.items(), MAX_THUMBNAILS)
-    }
-
-
-def _explanations(result: ScanResult) -> dict[str, Header]:
-    """sha256 of a group's first and of a member, with a space between, to the task that draws how
-    the one was made from the other."""
-    matched = (
-        (group.members[0].picture, member.picture, member.match)
-        for group in result.groups
-        for member in group.members
-        if member.match is not None and member.match.transform is not None
+    most, side = next(
+        (step for step in THUMBNAIL_SIDES if len(pictures) <= step[0]), THUMBNAIL_SIDES[-1]
     )
-    return {
-        f"{first.sha256} {other.sha256}": {
-            "task": "explanation",
-            "paths": [os.fspath(first.path), os.fspath(other.path)],
-            "match": match.as_dict(),
-            "height": EXPLANATION_HEIGHT,
-        }
-        for first, other, match in islice(matched, MAX_EXPLANATIONS)
-    }
-
-
-def _draw(
-    title: str, tasks: Mapping[str, Header], *, workers: int, show_progress: bool
-) -> dict[str, str]:
-    """The keys of the tasks to data URIs, for those whose pictures can still be read."""
+    shown = list(islice(pictures.items(), most))
+    tasks: Iterator[Header] = (
+        {"task": "thumbnail", "path": os.fspath(picture.path), "side": side} for _, picture in shown
+    )
     drawn = {}
     with (
-        WorkerPool(min(workers, max(1, len(tasks)))) as pool,
-        progress(title, len(tasks), show=show_progress and bool(tasks)) as advance,
+        WorkerPool(min(workers or available_cores(), max(1, len(shown)))) as pool,
+        progress("Thumbnails", len(shown), show=show_progress and bool(shown)) as advance,
     ):
-        for key, answer in zip(tasks, pool.map(tasks.values()), strict=True):
+        for (sha256, _), answer in zip(shown, pool.map(tasks), strict=True):
             if answer.header["error"] is None:
                 encoded = base64.b64encode(answer.payload).decode()
-                drawn[key] = f"data:image/jpeg;base64,{encoded}"
+                drawn[sha256] = f"data:image/jpeg;base64,{encoded}"
             advance(1)
     return drawn
-
-
-def _uris(files: list[dict[str, Any]]) -> list[str]:
-    return [Path(file["path"]).absolute().as_uri() for file in files]
 
 
 def _for_script(data: Any) -> str:
@@ -148,4 +139,4 @@ def _for_script(data: Any) -> str:
 
 
 def _resource(name: str) -> str:
-    return (resources.files("neardup.scan.report") / name).read_text(encoding="utf-8")
+    return (resources.files("neardup.scan.report") / "web" / name).read_text(encoding="utf-8")
