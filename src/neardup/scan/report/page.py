@@ -98,14 +98,10 @@ def _with_ways(listed: dict[str, Any], group: DuplicateGroup) -> dict[str, Any]:
 
 def _next_command(result: ScanResult, path: Path) -> str:
     """What to type once the decisions are saved."""
-    folders, against = result.selection.folders, result.selection.against
-    if path.name == PAGE and against is None:
-        command = ["clean", str(path.parent)]
-    elif against is None:
-        command = ["scan", *map(str, folders)]
-    else:
-        command = ["scan", *map(str, folders), "--against", str(against)]
-    return shlex.join(["neardup", *command, "--decisions", "neardup-decisions.json"])
+    decisions = ["--decisions", "neardup-decisions.json"]
+    if (path.parent / GROUPS).exists():
+        return shlex.join(["neardup", "clean", str(path.parent), *decisions])
+    return shlex.join(["neardup", "scan", *map(str, result.selection.folders), *decisions])
 
 
 def _thumbnails(result: ScanResult, *, workers: int | None, show_progress: bool) -> dict[str, str]:

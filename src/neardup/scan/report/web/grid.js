@@ -22,7 +22,7 @@ function element(tag, properties = {}, ...children) {
 }
 
 function sizeOf(bytes) {
-  const units = ["B", "KB", "MB", "GB", "TB"];
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
   let unit = 0;
   while (bytes >= 1000 && unit < units.length - 1) { bytes /= 1000; unit += 1; }
   return `${unit && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)} ${units[unit]}`;
@@ -48,7 +48,7 @@ const picture = (file) => (data.thumbnails[file.sha256]
 function drawTile(group, at) {
   const file = group.files[at];
   const open = element("button", { type: "button", className: "thumb" }, picture(file));
-  const fixed = across || file.reference || file.identical_to_previous;
+  const fixed = across || file.identical_to_previous;
   const badge = element("button", { type: "button", className: "badge", disabled: fixed });
   if (!fixed) badge.title = "Keep this one (b)";
   const place = shortPath(file.path);
