@@ -62,7 +62,17 @@ def test_inference_stands_alone():
     assert offenders(files, HEAVY | LEARNING - {"pandas"} | own) == []
 
 
-ROOMS = ("images", "search", "verify", "library", "scan", "scan.report", "evaluation", "training")
+ROOMS = (
+    "images",
+    "search",
+    "verify",
+    "library",
+    "scan",
+    "scan.report",
+    "clean",
+    "evaluation",
+    "training",
+)
 """Who may import whom: each only those before it, and the files beside the rooms."""
 
 

@@ -12,12 +12,16 @@ from neardup.errors import ImageError
 
 OnError = Callable[[Path, str], None]
 
+JOURNAL = "neardup-journal.jsonl"
+"""A folder that holds a file of this name holds what ``neardup clean`` removed."""
+
 
 def list_files(root: str | Path, *, on_error: OnError | None = None) -> list[Path]:
     """Everything below ``root`` that is not a folder, sorted by path, whatever its name.
 
     Links to folders are followed, each folder is entered once (so loops end). Pipes, sockets and
     broken links are listed too: reading them raises :class:`ImageError`, so nothing goes missing.
+    What lies in folders of removed files (see :data:`JOURNAL`) is left out, unless ``root`` is one.
 
     Args:
         root: a folder; or one file, which is then the only entry.
@@ -51,10 +55,19 @@ def list_files(root: str | Path, *, on_error: OnError | None = None) -> list[Pat
             subfolders.clear()
             continue
         entered.add((here.st_dev, here.st_ino))
+        if JOURNAL in names and Path(folder) != root:
+            subfolders.clear()
+            continue
         # Real folders before links to them, so that a picture keeps its real path.
         subfolders.sort(key=lambda name: (os.path.islink(os.path.join(folder, name)), name))
         files.extend(Path(folder, name) for name in names)
     return sorted(files)
+
+
+def entry_of(path: str | os.PathLike[str]) -> Path:
+    """The absolute place of a name: links to folders resolved, a link of that name is not."""
+    folder, name = os.path.split(path)
+    return Path(os.path.realpath(folder), name)
 
 
 def content_hash(path: str | os.PathLike[str]) -> str:

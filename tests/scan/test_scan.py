@@ -2,7 +2,6 @@ import csv
 import json
 import os
 import shutil
-import subprocess
 import sys
 
 import numpy as np
@@ -60,7 +59,7 @@ def test_finds_groups_and_accounts_for_every_file(album, run_scan, tmp_path):
 
 def test_nothing_is_moved_or_deleted(album, run_scan):
     before = {path: path.read_bytes() for path in album.rglob("*") if path.is_file()}
-    run_scan(album, "--script", album.parent / "remove.sh")
+    run_scan(album)
     assert before == {path: path.read_bytes() for path in album.rglob("*") if path.is_file()}
 
 
@@ -124,9 +123,6 @@ def test_against_lists_copies_across_only(album, run_scan, tmp_path, picture):
     code, message, _ = run_scan(album, "--against", album)
     assert code == 2
     assert "one folder" in message
-    code, message, _ = run_scan(album, "--against", test, "--script", tmp_path / "remove.sh")
-    assert code == 2
-    assert message.startswith("neardup: a script")  # before any work
 
 
 def test_against_a_folder_inside(album, run_scan):
@@ -223,7 +219,7 @@ def test_links_pipes_and_odd_names(album, run_scan, tmp_path):
     odd = os.fsencode(album) + b"/\xff\xfe.png"
     with open(odd, "wb") as file:
         file.write((album / "sea.png").read_bytes())
-    code, summary, groups = run_scan(album, "--script", tmp_path / "remove.sh")
+    code, summary, groups = run_scan(album)
     assert code == 1
     assert summary["counts"]["seen"] == 15
     (hills,) = [names(group) for group in groups if "hill.png" in names(group)]
@@ -235,17 +231,6 @@ def test_links_pipes_and_odd_names(album, run_scan, tmp_path):
     }
     assert reasons["pipe.png"] == "it is not a regular file"
     assert reasons["gone.png"].startswith("there is no such file")
-
-
-def test_script_removes_what_it_says(album, run_scan):
-    script = album.parent / "remove.sh"
-    run_scan(album, "--script", script)
-    assert script.read_text().count("\nrm") == 0
-    (album / "sea.png").unlink()  # the copy to keep is gone: its group must stay
-    subprocess.run(["sh", str(script)], check=False)
-    left = {path.name for path in album.rglob("*") if path.is_file()}
-    assert {"hill.png", "sea.jpg", "sea small.png"} <= left
-    assert "hill copy.png" not in left
 
 
 def test_decisions_are_honoured(album, run_scan, tmp_path):

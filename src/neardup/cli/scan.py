@@ -66,12 +66,6 @@ def add(commands: Commands) -> None:
         "--decisions", type=Path, metavar="FILE", help="honour what the report's page exported"
     )
     parser.add_argument(
-        "--script",
-        type=Path,
-        metavar="FILE",
-        help="also write a shell script that would remove all but the best copies, to review",
-    )
-    parser.add_argument(
         "--verify",
         action="store_true",
         help="have pairs that the distance leaves in doubt verified by local features, and say how "
@@ -98,13 +92,10 @@ def run(options: argparse.Namespace) -> int:
     from neardup.scan.decisions import Decisions
     from neardup.scan.pipeline import ScanOptions, scan
     from neardup.scan.report.page import write_report
-    from neardup.scan.report.script import check_script, write_script
     from neardup.scan.report.tables import summary
 
     if options.bursts is not None and not options.verify:
         raise NeardupError("--bursts decides on what --verify finds: give both")
-    if options.script is not None:
-        check_script(options.against)
     detector = Detector.load(options.bundle, threads=options.threads)
     chosen = ScanOptions(
         at=options.at,
@@ -124,8 +115,6 @@ def run(options: argparse.Namespace) -> int:
     )
     result = scan(selection, detector.bundle, detector.embedder, chosen)
     write_report(result, options.out, workers=options.workers)
-    if options.script is not None:
-        write_script(result, options.script)
     if options.json:
         print(json.dumps({**summary(result), "report": str(options.out)}))
     else:

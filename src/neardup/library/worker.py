@@ -25,6 +25,7 @@ from PIL import Image
 
 from neardup.errors import ImageError, NeardupError
 from neardup.files import os_reason, require_regular
+from neardup.images.metadata import read_metadata
 from neardup.images.network_input import is_blank, load_input
 from neardup.images.reading import check_header, read_image
 from neardup.images.traces import find_traces, jpeg_quality
@@ -98,6 +99,11 @@ def match(task: Header) -> tuple[Header, bytes]:
     return _ok(matches=found), b""
 
 
+def metadata(task: Header) -> tuple[Header, bytes]:
+    """Task: path. Answer: the metadata that its file holds."""
+    return _ok(metadata=read_metadata(Path(task["path"]))), b""
+
+
 TASKS: dict[str, Callable[[Header], tuple[Header, bytes]]] = {
     "hash": hash_file,
     "decode": decode,
@@ -105,6 +111,7 @@ TASKS: dict[str, Callable[[Header], tuple[Header, bytes]]] = {
     "traces": traces,
     "features": features,
     "match": match,
+    "metadata": metadata,
 }
 
 

@@ -5,6 +5,7 @@ File names that are not valid UTF-8 are written as the bytes they are.
 
 import csv
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -64,6 +65,7 @@ def summary(result: ScanResult) -> dict[str, Any]:
         "format": FORMAT,
         "folder": ", ".join(folders),
         "folders": folders,
+        "relative_to": os.getcwd(),
         "references": [str(path) for path in result.selection.references],
         "against": None if result.selection.against is None else str(result.selection.against),
         "include": list(result.selection.include),

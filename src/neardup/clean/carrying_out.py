@@ -1,0 +1,195 @@
+"""Carrying a plan out, or only finding out what would happen: file by file, each checked first."""
+
+import importlib
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from neardup.clean.checks import Checks, Unsafe
+from neardup.clean.journal import LINK, TRASH, Journal
+from neardup.clean.moving import move
+from neardup.clean.plan import Copy, LeftAlone, Plan, Removal
+from neardup.errors import ImageError, NeardupError
+from neardup.files import os_reason
+from neardup.progress import progress
+
+NOT_IDENTICAL = "it is not identical to the copy kept, so a link would change what is there"
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Attributes:
+    file: that went, or would.
+    kept: the copy that stays.
+    frees: bytes on disk; 0 while another name still holds them.
+    """
+
+    file: Copy
+    kept: Copy
+    frees: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Attributes:
+    gone: files that went, or would.
+    left: files that were decided about and stay all the same, and why.
+    """
+
+    gone: Sequence[Gone]
+    left: Sequence[LeftAlone]
+
+
+Act = Callable[[Removal, Copy], None]
+
+
+def rehearse(plan: Plan, *, link: bool = False, show_progress: bool = True) -> Outcome:
+    """What :func:`carry_out` would do, with all its checks; nothing is touched."""
+    checks = Checks(plan)
+    return _each(plan, checks, None, link, "Checking", show_progress)
+
+
+def carry_out(plan: Plan, journal: Journal, *, show_progress: bool = True) -> Outcome:
+    """Let the files of a plan go, each announced in the journal first.
+
+    A file that may not go, or cannot, is left and said. Where the journal's way is LINK, a hard
+    link to the copy kept takes the place of each identical file.
+
+    Raises:
+        NeardupError: the trash is asked for without the package it needs.
+    """
+    checks = Checks(plan)
+    act = _to_trash(checks, journal) if journal.how == TRASH else _to_folder(plan, checks, journal)
+    return _each(plan, checks, act, journal.how == LINK, "Moving", show_progress)
+
+
+def _each(
+    plan: Plan, checks: Checks, act: Act | None, link: bool, what: str, show_progress: bool
+) -> Outcome:
+    gone: list[Gone] = []
+    left: list[LeftAlone] = []
+    names: Counter[tuple[int, int]] = Counter()
+    show = show_progress and bool(plan.removals)
+    with progress(what, len(plan.removals), unit="files", show=show) as advance:
+        for removal in plan.removals:
+            file = removal.file
+            try:
+                kept = checks.kept_copy(_identical(removal) if link else removal)
+                if link:
+                    _require_linkable(file.path, kept.path)
+                state = file.path.lstat()
+                if act is not None:
+                    act(removal, kept)
+            except (Unsafe, ImageError, OSError) as error:
+                left.append(LeftAlone(file.path, _in_words(error)))
+                checks.protect(file.path)
+            else:
+                inode = state.st_dev, state.st_ino
+                names[inode] += 1
+                last_name = names[inode] == state.st_nlink and not stat.S_ISLNK(state.st_mode)
+                gone.append(Gone(file, kept, state.st_size if last_name else 0))
+            advance(1)
+    return Outcome(gone, left)
+
+
+def _in_words(error: Unsafe | ImageError | OSError) -> str:
+    match error:
+        case ImageError():
+            return error.reason
+        case PermissionError():
+            return "no permission to move it"
+        case OSError():
+            return os_reason(error)
+    return str(error)
+
+
+def _identical(removal: Removal) -> Removal:
+    kept = tuple(copy for copy in removal.kept if copy.sha256 == removal.file.sha256)
+    if not kept:
+        raise Unsafe(NOT_IDENTICAL)
+    return Removal(removal.file, kept)
+
+
+def _require_linkable(path: Path, kept: Path) -> None:
+    if path.is_symlink():
+        raise Unsafe("it is a symbolic link, which takes no space")
+    if path.samefile(kept):
+        raise Unsafe("it is a hard link to the copy kept already")
+    if path.lstat().st_dev != kept.stat().st_dev:
+        raise Unsafe("the copy kept is on another file system, where no hard link reaches")
+
+
+def _to_folder(plan: Plan, checks: Checks, journal: Journal) -> Act:
+    folder = journal.path.parent
+    shared = _shared_folder(removal.file.path for removal in plan.removals)
+
+    def act(removal: Removal, kept: Copy) -> None:
+        path = removal.file.path
+        parts = [part.strip(":\\/") for part in path.parts[len(shared.parts) :]]
+        target = _free(folder.joinpath(*parts))
+        number = journal.begin(path, target, kept.path, sha256=removal.file.sha256)
+        move(path, target)
+        try:
+            if not checks.still_there(kept):
+                raise Unsafe(f"the copy to keep, {kept.path}, would have gone with it")
+            if journal.how == LINK:
+                os.link(os.path.realpath(kept.path), path)
+        except BaseException:
+            try:
+                move(target, path)
+            except OSError as error:
+                raise NeardupError(
+                    f"{path} cannot be put back ({os_reason(error)}): it is at {target};"
+                    f" neardup clean --undo {journal.path} tries again"
+                ) from error
+            raise
+        with suppress(OSError):  # a full disk; what was begun is enough to undo it
+            journal.done(number)
+
+    return act
+
+
+def _shared_folder(paths: Iterable[Path]) -> Path:
+    try:
+        return Path(os.path.commonpath([path.parent for path in paths]))
+    except ValueError:  # several drives
+        return Path()
+
+
+def _free(path: Path) -> Path:
+    """The path, or one with a number where something is there, also by a name in other letters."""
+    free, number = path, 1
+    while os.path.lexists(free):
+        number += 1
+        free = path.with_name(f"{path.stem} ({number}){path.suffix}")
+    return free
+
+
+def _to_trash(checks: Checks, journal: Journal) -> Act:
+    try:
+        send = importlib.import_module("send2trash").send2trash
+    except ImportError:
+        raise NeardupError(
+            "the trash needs one more package: pip install 'neardup[trash]'"
+        ) from None
+
+    def act(removal: Removal, kept: Copy) -> None:
+        path = removal.file.path
+        number = journal.begin(path, None, kept.path, sha256=removal.file.sha256)
+        try:
+            send(os.fspath(path))
+        except Exception as error:  # each desktop has its own
+            if os.path.lexists(path):
+                raise Unsafe(f"the trash does not take it: {error}") from error
+        if not checks.still_there(kept):
+            raise NeardupError(
+                f"{kept.path}, the copy to keep, went into the trash with {path}: bring it back"
+            )
+        with suppress(OSError):
+            journal.done(number)
+
+    return act

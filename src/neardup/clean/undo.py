@@ -1,0 +1,99 @@
+"""Bringing back what ``clean`` moved, also after it was killed, also twice."""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from neardup.clean.journal import LINK, Journal, Move
+from neardup.clean.moving import PART, is_moved, move
+from neardup.clean.plan import LeftAlone
+from neardup.errors import ImageError
+from neardup.files import os_reason
+from neardup.progress import progress
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Attributes:
+    back: files that are in their old place again.
+    missing: files that are not, and why.
+    """
+
+    back: Sequence[Path]
+    missing: Sequence[LeftAlone]
+
+
+def undo(journal: Journal, *, show_progress: bool = True) -> Undone:
+    """Bring every file back, the last first; what is on disk decides, not what was recorded.
+
+    Nothing that has appeared in an old place is overwritten.
+    """
+    back: list[Path] = []
+    missing = [
+        LeftAlone(journal.path, f"line {line} is damaged: look for its file in this folder")
+        for line in journal.damaged
+    ]
+    waiting = [each for each in reversed(journal.moves) if each.number not in journal.undone]
+    show = show_progress and bool(waiting)
+    with progress("Bringing back", len(waiting), unit="files", show=show) as advance:
+        for each in waiting:
+            try:
+                why = _bring_back(each, linked=journal.how == LINK)
+            except OSError as error:
+                why = os_reason(error)
+            except ImageError as error:
+                why = error.reason
+            if why is None:
+                back.append(each.path)
+                with suppress(OSError):
+                    journal.mark_undone(each.number)
+            else:
+                missing.append(LeftAlone(each.path, why))
+            advance(1)
+    _remove_empty_folders(journal)
+    return Undone(back, missing)
+
+
+def _bring_back(moved: Move, *, linked: bool) -> str | None:
+    """Why the file cannot be brought back; None: it is in its old place."""
+    place, source = moved.path, moved.to
+    if source is None:
+        if os.path.lexists(place):
+            return None
+        return "it is in the desktop's trash: restore it there"
+    for folder in (source.parent, place.parent):
+        with suppress(OSError):
+            (folder / PART).unlink()
+    if not os.path.lexists(source):
+        if os.path.lexists(place):
+            return None
+        return f"it is not in {source.parent} any more"
+    if os.path.lexists(place):
+        if linked and _is_link_to(place, moved.kept):
+            place.unlink()
+        elif is_moved(source, place):
+            source.unlink()
+            return None
+        else:
+            return f"another file is in its place; the one that was there stays at {source}"
+    move(source, place)
+    return None
+
+
+def _is_link_to(place: Path, kept: Path) -> bool:
+    """Whether a place holds the hard link that took it, so that it can go without loss."""
+    try:
+        state = place.lstat()
+        return state.st_nlink > 1 and os.path.samestat(state, kept.stat())
+    except OSError:
+        return False
+
+
+def _remove_empty_folders(journal: Journal) -> None:
+    root = journal.path.parent
+    for folder, _, _ in os.walk(root, topdown=False):
+        if Path(folder) != root:
+            with suppress(OSError):
+                os.rmdir(folder)
