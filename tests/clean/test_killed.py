@@ -57,7 +57,7 @@ def test_at_any_line(how, elsewhere, home, request):
     def do_clean():
         clean(home / "report", quarantine, decisions, how=how)
 
-    for line in itertools.count(1, 4):
+    for line in itertools.count(1, 9):
         quarantine.mkdir()
         killed = kill(do_clean, line)
         pictures = {what[1] for what in snapshot(home)[0].values() if what[0] == "file"}

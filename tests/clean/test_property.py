@@ -182,7 +182,7 @@ def check_nothing_lost(root: Path, before, after, world: World, accepted) -> Non
 
 
 @settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
