@@ -1,7 +1,7 @@
 """How probable it is that a pair is one picture, learned from pairs that are known."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -56,14 +56,22 @@ class Calibration:
         """
         table = np.interp(np.asarray(distance, np.float64), self.distance, self.probability)
         odds = log_odds(table) + np.log(self.pictures / max(pictures or self.pictures, 2))
-        return _logistic(odds)
+        return logistic(odds)
 
     def after_second_look(
         self, distance: npt.ArrayLike, found: npt.NDArray[np.float64], pictures: int | None = None
     ) -> npt.NDArray[np.float64]:
-        """Probabilities in (0, 1) of (P,) pairs with (P, E) evidence: see :func:`evidence`."""
-        inputs = np.column_stack([log_odds(self.by_distance(distance, pictures)), found])
-        return _logistic(inputs @ np.array(self.weights) + self.intercept)
+        """Probabilities in (0, 1) of (P,) pairs with (P, E) evidence: see :func:`evidence`.
+
+        The fit has seen copies that look like another shot of a scene, but hardly other shots: such
+        a pair is never surer than its distance alone.
+        """
+        alone = self.by_distance(distance, pictures)
+        if not self.weights:
+            return alone
+        inputs = np.column_stack([log_odds(alone), found])
+        after = logistic(inputs @ np.array(self.weights) + self.intercept)
+        return np.where(found[:, 1] > 0, np.minimum(alone, after), after)
 
     def of(
         self, distance: float, match: Match | None, *, looked: bool, pictures: int | None = None
@@ -78,12 +86,29 @@ class Calibration:
         """
         if match is not None and match.kind is Kind.IDENTICAL:
             return 1.0
-        alone = float(self.by_distance(distance, pictures))
-        if not looked or not self.weights:
-            return alone
-        after = float(self.after_second_look([distance], evidence(match)[None], pictures)[0])
-        # The fit has seen copies that look like another shot, but hardly other shots.
-        return min(alone, after) if match is not None and match.kind is Kind.SCENE else after
+        if not looked:
+            return float(self.by_distance(distance, pictures))
+        return float(self.after_second_look([distance], evidence(match)[None], pictures)[0])
+
+    def stretched(self, slope: float, shift: float, pictures: int, measured_on: str) -> Self:
+        """The same with all log odds times ``slope`` plus ``shift``.
+
+        Args:
+            slope: positive.
+            shift: in log odds.
+            pictures: size of the collection that the new one holds for.
+            measured_on: where slope and shift come from, in words.
+        """
+        odds = log_odds(self.by_distance(self.distance, pictures))
+        by_distance, *others = self.weights or (1.0,)
+        return replace(
+            self,
+            pictures=pictures,
+            probability=tuple(logistic(slope * odds + shift).round(6).tolist()),
+            weights=(by_distance, *(slope * each for each in others)) if self.weights else (),
+            intercept=slope * self.intercept + shift * (1 - by_distance),
+            measured_on=measured_on,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for ``bundle.json``."""
@@ -103,6 +128,10 @@ class Calibration:
         calibration = cls(**{**written, **lists})
         if not calibration.distance or len(calibration.distance) != len(calibration.probability):
             raise ValueError("a calibration whose table is empty or of two lengths")
+        if len(calibration.weights) not in (0, 1 + len(evidence(None))):
+            raise ValueError(f"a calibration with {len(calibration.weights)} weights")
+        if calibration.pictures < 1:
+            raise ValueError(f"a calibration for {calibration.pictures} pictures")
         return calibration
 
 
@@ -120,5 +149,6 @@ def log_odds(probability: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(np.log(kept / (1 - kept)))
 
 
-def _logistic(odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def logistic(odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """1 / (1 + exp(-odds)): the probability of log odds."""
     return np.asarray(1 / (1 + np.exp(-odds)))

@@ -34,6 +34,8 @@ def known(seed: int, sources: int = 120, copies: int = 6) -> KnownPairs:
         distance=distance,
         evidence=found,
         positive=positive,
+        query=np.arange(len(distance)),
+        reference=np.zeros(len(distance), dtype=np.int64),
         group=group,
         sources=np.arange(sources),
         positives=np.array([histogram(row) for row in positives]),
@@ -50,7 +52,7 @@ def calibration() -> Calibration:
 def test_probabilities_hold_on_other_sources(calibration):
     other = known(1)
     after = calibration.after_second_look(other.distance, other.evidence)
-    found = reliability(after, other.positive)
+    found = reliability(after, other.positive, REFERENCES)
     assert found.expected_calibration_error < 0.02
     assert found.brier < 0.02
 
@@ -91,7 +93,7 @@ def test_words():
 def test_reliability_of_known_promises():
     promised = np.repeat([0.1, 0.9], 50)
     true = np.concatenate([np.arange(50) < 10, np.arange(50) < 45])
-    found = reliability(promised, true)
+    found = reliability(promised, true, 2)
     assert found.true.tolist() == [0.2, 0.9]
     assert found.expected_calibration_error == pytest.approx(0.05)
     assert found.pairs.tolist() == [50, 50]

@@ -48,7 +48,7 @@ def report(bundle, photos, tmp_path_factory) -> Path:
     done = run(
         f"bundle={bundle}", "data=folder", f"data.root={photos}", f"out={out}", *QUICK,
         "baselines=[phash,dhash,pdq]", "target_precision=0.99", "write_thresholds=true",
-        "scores=true", "collection_size=1e4", "sweep_rows=2000",
+        "scores=true", "collection_size=1e4", "sweep_rows=2000", "verify=true",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "report.html" in done.stdout
@@ -61,7 +61,9 @@ def test_the_report_says_what_was_measured(report):
     assert found["pairs"]["all"]["others"] == 30 * 16 * 29
     assert found["pairs"]["choice"]["sources"] == found["pairs"]["test"]["sources"] == 15
     assert found["unreadable"][0]["name"] == "broken.jpg"
-    assert {row["method"] for row in found["baselines"]} == {"phash", "dhash", "pdq"}
+    assert {row["method"] for row in found["baselines"]} == {
+        "phash", "dhash", "pdq", "with the second look"
+    }  # fmt: skip
     assert len(found["families"]) == 16
     assert {"f1", "precision=0.9", "precision=0.99", "precision=0.999"} <= set(
         found["operating_points"]
@@ -105,6 +107,21 @@ def test_the_page_is_one_file_that_needs_no_network(report):
     assert {path.stem for path in (report / "figures").glob("*.png")} >= {
         "distances", "threshold", "precision_recall", "robustness"
     }  # fmt: skip
+
+
+def test_the_second_look_is_judged_with_its_probabilities(report, bundle):
+    found = json.loads((report / "report.json").read_text())
+    second = {row["method"]: row for row in found["baselines"]}["with the second look"]
+    alone = {row["family"]: row["recall"] for row in found["families"]}
+    looked = {row["family"]: row["recall"] for row in second["families"]}
+    assert looked["zoom 1.5x"] > alone["zoom 1.5x"] + 0.3
+    assert second["headline"]["average_precision"] > found["headline"]["average_precision"]
+    reliability = found["reliability"]
+    assert reliability["pictures"] == 15
+    assert 0 <= reliability["expected_calibration_error"] < 0.1
+    assert (report / "figures/reliability.png").exists()
+    assert "expected calibration error" in (report / "report.html").read_text()
+    assert Bundle.load(bundle).calibration.pictures == 30
 
 
 def test_stored_thresholds_serve_compare(report, bundle, photos, capsys):

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 
 from neardup import __version__
-from neardup.cli import clean, compare, embed, index, info, scan
+from neardup.cli import calibrate, clean, compare, embed, index, info, scan
 from neardup.errors import NeardupError
 
 FAILED, INTERRUPTED = 2, 130
@@ -47,7 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"neardup {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (compare, scan, clean, embed, index, info):
+    for command in (compare, scan, clean, calibrate, embed, index, info):
         command.add(commands)
     return parser
 

@@ -20,6 +20,7 @@ class KnownPairs:
         distance: (P,) L2 distances in [0, 2] of the pairs that got a second look.
         evidence: (P, 4) what it found: see :func:`neardup.probability.evidence`.
         positive: (P,) bool, whether they are one picture.
+        query, reference: (P,) int64, which copy and which reference.
         group: (P,) int64, the source picture of the copy, by which pairs are split.
         sources: (S,) int64, the source pictures.
         positives: (S, B) int64, how many copies of each source lie in each step of 0.005 of the
@@ -31,6 +32,8 @@ class KnownPairs:
     distance: NDArray[np.float64]
     evidence: NDArray[np.float64]
     positive: NDArray[np.bool_]
+    query: NDArray[np.int64]
+    reference: NDArray[np.int64]
     group: NDArray[np.int64]
     sources: NDArray[np.int64]
     positives: NDArray[np.int64]
@@ -45,6 +48,8 @@ class KnownPairs:
             distance=self.distance[keep],
             evidence=self.evidence[keep],
             positive=self.positive[keep],
+            query=self.query[keep],
+            reference=self.reference[keep],
             group=self.group[keep],
             sources=self.sources[rows],
             positives=self.positives[rows],
@@ -85,6 +90,8 @@ def fit(pairs: KnownPairs, measured_on: str) -> Calibration:
         probability=tuple(table[kept].round(6).tolist()),
         measured_on=measured_on,
     )
+    if pairs.positive.all() or not pairs.positive.any():
+        return by_distance  # a second look at one kind of pairs teaches nothing
     inputs = np.column_stack([log_odds(by_distance.by_distance(pairs.distance)), pairs.evidence])
     logistic = LogisticRegression(C=10.0, max_iter=2000).fit(inputs, pairs.positive)
     return replace(
@@ -107,19 +114,23 @@ class Reliability:
         expected_calibration_error: mean gap of promise and truth over bins, in [0, 1] (Guo et al.
             2017).
         brier: mean squared difference of probability and truth, in [0, 1].
-        promised: (B,) mean probability of each bin that has pairs.
-        true: (B,) share of them that are one picture.
-        pairs: (B,) int64, how many.
+        promised: mean probability of each bin that has pairs.
+        true: share of them that are one picture.
+        pairs: how many.
+        pictures: size of the collection that they were found in.
     """
 
     expected_calibration_error: float
     brier: float
-    promised: NDArray[np.float64]
-    true: NDArray[np.float64]
-    pairs: NDArray[np.int64]
+    promised: tuple[float, ...]
+    true: tuple[float, ...]
+    pairs: tuple[int, ...]
+    pictures: int
 
 
-def reliability(probability: NDArray[np.float64], positive: NDArray[np.bool_]) -> Reliability:
+def reliability(
+    probability: NDArray[np.float64], positive: NDArray[np.bool_], pictures: int
+) -> Reliability:
     """Compare promised probabilities (P,) with what is known (P,), in bins of equal width."""
     place = np.minimum((probability * _BINS).astype(int), _BINS - 1)
     pairs = np.bincount(place, minlength=_BINS)
@@ -130,7 +141,8 @@ def reliability(probability: NDArray[np.float64], positive: NDArray[np.bool_]) -
     return Reliability(
         expected_calibration_error=gap,
         brier=float(np.mean((probability - positive) ** 2)),
-        promised=promised,
-        true=true,
-        pairs=pairs[some],
+        promised=tuple(promised.tolist()),
+        true=tuple(true.tolist()),
+        pairs=tuple(pairs[some].tolist()),
+        pictures=pictures,
     )

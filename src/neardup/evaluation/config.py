@@ -90,6 +90,9 @@ class EvalConfig:
     false_pairs_per_image: float = setting(
         0.001, "false pairs that the collection's threshold may give, per picture", low=1e-9
     )
+    verify: bool = setting(
+        False, "also judge the second look by local features, as one more method"
+    )
     halves: bool = setting(True, "choose on one half of the sources, measure on the other")
     bootstrap: int = setting(200, "redraws of the sources behind the error bars", low=0, high=10000)
     robustness_images: int = setting(
@@ -102,7 +105,9 @@ class EvalConfig:
         low=0,
     )
     scores: bool = setting(False, "also write scores.parquet: every duplicate, closest negatives")
-    write_thresholds: bool = setting(False, "store the operating points in the bundle")
+    write_thresholds: bool = setting(
+        False, "store the operating points, with verify also the probabilities, in the bundle"
+    )
     batch_size: int = setting(32, "pictures encoded at once", low=1, high=4096)
     threads: int = setting(0, "cores for the encoder; 0: all", low=0, high=1024)
     seed: int = setting(0, "of edits, halves and redraws", low=0)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from neardup.bundle import Bundle, OperatingPoint
 from neardup.errors import ConfigError
+from neardup.evaluation import second_look
 from neardup.evaluation.config import EvalConfig, RunDataConfig
 from neardup.evaluation.extrapolation.collection import extrapolate
 from neardup.evaluation.measures.metrics import at_threshold
@@ -20,6 +21,8 @@ from neardup.evaluation.protocols.task import Task, split_sources
 from neardup.evaluation.report.figures import figures
 from neardup.evaluation.report.gallery import gallery
 from neardup.evaluation.report.outputs import prepare, summary, write
+from neardup.scan.second_look import strict_threshold
+from neardup.verify.features import opencv
 
 
 class Training(Protocol):
@@ -113,10 +116,19 @@ def evaluate(
     """
     threshold = None if config.threshold is None else bundle.threshold(config.threshold)
     prepare(Path(config.out), scores=config.scores)
+    second = None
+    if config.verify:
+        opencv()  # before minutes of work that would end without it
+        second = second_look.SecondLook(methods[0], strict_threshold(bundle, None))
+        methods = [*methods, second.method]
     encoded = encode(dataset, methods, batch_size=config.batch_size, bar="encoding")
     task = dataset.make_task(encoded.kept)
     _require_pairs(task, encoded)
     halves = split_sources(task, seed=config.seed) if config.halves else None
+    if second is not None:
+        looked_at = second_look.EncodedTask(task, *encoded.of_task(second_look.NAME))
+        choice, test = (looked_at.of_sources(h) for h in halves or (task.sources, task.sources))
+        second.learn(choice, dataset.description)
     results = []
     for method in methods:
         vectors = encoded.of_task(method.name)
@@ -129,6 +141,8 @@ def evaluate(
         main = replace(main, points=main.points | {name: point}, chosen=name)
     main, collection = extrapolate(config, main)
     report = figures(config, encoded, main, others, collection)
+    if second is not None:
+        report["reliability"] = asdict(second.reliability(test))
     about = ("backbone", "image_size", "embedding_size", "files", "provenance")
     report["bundle"] = {"directory": str(bundle.directory)}
     report["bundle"] |= {name: getattr(bundle, name) for name in about}
@@ -136,6 +150,9 @@ def evaluate(
     cells = robustness_map(config, encoded, main, trained_to)
     report["robustness"] = [asdict(cell) for cell in cells]
     if config.write_thresholds:
+        if second is not None:
+            learned = second.learn(looked_at, dataset.description)
+            bundle = replace(bundle, calibration=learned)
         report["stored"] = _store_thresholds(bundle, main.points, dataset.description)
     write(report, main, others, gallery(encoded, main, config.gallery))
     return report

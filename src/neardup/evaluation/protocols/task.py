@@ -79,6 +79,10 @@ class Task:
             raise ValueError("families are of queries that are not references themselves")
         return self._part(queries, np.arange(len(self.reference_source)))
 
+    def of_queries(self, queries: Ids) -> "Task":
+        """Some of the queries against all references."""
+        return self._part(queries, np.arange(len(self.reference_source)))[0]
+
     def _part(self, queries: Ids, references: Ids) -> tuple["Task", Ids, Ids]:
         part = replace(
             self,

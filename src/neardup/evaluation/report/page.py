@@ -48,6 +48,8 @@ def _captions(report: Mapping[str, Any]) -> dict[str, str]:
         "distances": f"Distances of duplicates and of other pairs{part}, and the threshold",
         "threshold": f"Precision and recall at every threshold{part}",
         "precision_recall": f"Precision against recall{band}",
+        "reliability": "What the probabilities after the second look are worth; the larger, the"
+        " more pairs",
         "collection": "False pairs to expect among all pairs of a collection, 95 % band",
         "robustness": "Recall in % after one change, “severity: recall”, harsher to the right"
         + ("; the bar stands where training stopped" if known else ""),

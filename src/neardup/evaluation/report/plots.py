@@ -22,7 +22,7 @@ MAIN, OTHER = "#3b82c4", "#e0803a"
 _SERIES = (OTHER, "#3fa773", "#a071c9", "#b08a2e")
 _BINS = 160
 NAMES = (
-    *("distances", "threshold", "precision_recall"),
+    *("distances", "threshold", "precision_recall", "reliability"),
     *("collection", "robustness", "robustness_curves"),
 )
 _STYLE: dict[Any, Any] = {
@@ -51,6 +51,8 @@ def draw(
         "threshold": (5.2, 3.2, lambda f: _against_threshold(f.add_subplot(), test, threshold)),
         "precision_recall": (5.2, 3.6, lambda f: _precision_recall(f, report, main, others)),
     }
+    if "reliability" in report:
+        figures["reliability"] = 5.2, 3.6, lambda f: _reliability(f, report["reliability"])
     if report["collection"]["curves"]:
         figures["collection"] = 5.2, 3.6, lambda f: _collection(f, report["collection"])
     if cells:
@@ -131,6 +133,16 @@ def _precision_recall(
     axes.set(xlabel="recall", ylabel="precision (best at this recall or more)")
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
     axes.legend(loc="lower left")
+
+
+def _reliability(figure: Figure, found: dict[str, Any]) -> None:
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":")
+    sizes = 12 + 14 * np.log10(np.array(found["pairs"]))
+    axes.plot(found["promised"], found["true"], color=MAIN, linewidth=1)
+    axes.scatter(found["promised"], found["true"], s=sizes, color=MAIN)
+    axes.set(xlabel="promised probability", ylabel="share that are copies")
+    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
 
 
 def _collection(figure: Figure, collection: dict[str, Any]) -> None:
