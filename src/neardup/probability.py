@@ -1,7 +1,7 @@
 """How probable it is that a pair is one picture, learned from pairs that are known."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -89,26 +89,6 @@ class Calibration:
         if not looked:
             return float(self.by_distance(distance, pictures))
         return float(self.after_second_look([distance], evidence(match)[None], pictures)[0])
-
-    def stretched(self, slope: float, shift: float, pictures: int, measured_on: str) -> Self:
-        """The same with all log odds times ``slope`` plus ``shift``.
-
-        Args:
-            slope: positive.
-            shift: in log odds.
-            pictures: size of the collection that the new one holds for.
-            measured_on: where slope and shift come from, in words.
-        """
-        odds = log_odds(self.by_distance(self.distance, pictures))
-        by_distance, *others = self.weights or (1.0,)
-        return replace(
-            self,
-            pictures=pictures,
-            probability=tuple(logistic(slope * odds + shift).round(6).tolist()),
-            weights=(by_distance, *(slope * each for each in others)) if self.weights else (),
-            intercept=slope * self.intercept + shift * (1 - by_distance),
-            measured_on=measured_on,
-        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for ``bundle.json``."""

@@ -72,19 +72,6 @@ def test_probabilities_follow_the_decisions(bundle):
     assert (np.diff(lesson.calibration.probability) <= 0).all()
 
 
-def test_a_stretched_calibration_stretches_all_its_log_odds():
-    def odds(p):
-        return np.log(p / (1 - p))
-
-    distance, found = [0.8, 1.1], np.array([[1, 0, 5.0, 0.9], [0, 0, 0, 0]])
-    after = PROMISES.stretched(0.7, -1.5, 1000, "")
-    for old, new in (
-        (PROMISES.by_distance(distance), after.by_distance(distance)),
-        (PROMISES.after_second_look(distance, found), after.after_second_look(distance, found)),
-    ):
-        np.testing.assert_allclose(odds(new), 0.7 * odds(old) - 1.5, atol=0.02)
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -14,7 +14,9 @@ from neardup.scan.decisions import DecidedPair, Decisions
 FEWEST_PAIRS, FEWEST_OF_EACH = 20, 5
 """How many decided pairs it takes, and of the accepted and of the rejected among them."""
 
-_SLOPE_SPREAD, _SHIFT_SPREAD = 0.5, 3.0  # of the prior around what was promised
+_MIDDLE_SPREAD, _SLOPE_SPREAD = 0.3, 0.5  # of the prior: in distance, and as a share
+_DOUBTFUL = 7.0  # log odds within which the bundle's own curve is taken for a line
+_TABLE = 201
 
 Values = npt.NDArray[np.float64]
 
@@ -44,10 +46,10 @@ class Lesson:
 def learn(bundle: Bundle, decided: Sequence[Decisions], precision: float = 0.99) -> Lesson:
     """Fit probabilities and thresholds to decisions.
 
-    The log odds that the bundle gives each decided pair are stretched and shifted to what the
-    person said (Platt 1999), by maximum a posteriori with a Gaussian prior around the bundle's own.
-    A threshold's precision is the mean of these probabilities over the decided pairs within it: it
-    holds for pairs like those that were decided, so decide on pairs as they come.
+    The probability of a pair becomes a logistic function of its distance (Platt 1999), fitted by
+    maximum a posteriori with a Gaussian prior around the bundle's own; what a second look adds to
+    it stays. A threshold's precision is the mean of these probabilities over the decided pairs
+    within it: it holds for pairs like those that were decided, so decide on pairs as they come.
 
     Args:
         bundle: what measured the distances.
@@ -61,16 +63,15 @@ def learn(bundle: Bundle, decided: Sequence[Decisions], precision: float = 0.99)
     before = bundle.calibration
     if before is None:
         raise NeardupError(f"{bundle.directory} has no probabilities to start from")
-    pairs, sizes = _usable(bundle, decided)
+    pairs, pictures = _usable(bundle, decided)
     _check_enough(pairs)
-    size = round(float(np.exp(np.mean(np.log(sizes)))))
+    promised = np.array([_promised(before, pair, pictures) for pair in pairs])
     distance = np.array([pair.distance for pair in pairs])
     same = np.array([pair.same for pair in pairs])
-    odds = np.array([_log_odds(before, pair, n) for pair, n in zip(pairs, sizes, strict=True)])
-    slope, shift = _stretch(odds, same)
+    weight, offset = np.array([_second_look(before, pair) for pair in pairs]).T
+    height, slope = _fit(before, pictures, distance, same, weight, offset)
+    learned = logistic(weight * (height - slope * distance) + offset)
     measured_on = f"{len(pairs)} pairs that a person decided"
-    after = before.stretched(slope, shift, size, measured_on)
-    learned = logistic(slope * odds + shift)
     names = {f"precision={precision:g}": precision}
     for name in bundle.operating_points:
         if name.startswith("precision="):
@@ -84,29 +85,36 @@ def learn(bundle: Bundle, decided: Sequence[Decisions], precision: float = 0.99)
             f"no distance reaches precision {precision:g} among these {len(pairs)} pairs, of which"
             f" {same.mean():.1%} are copies: name a lower --target-precision, or decide on more"
         )
+    table = np.linspace(0, 2, _TABLE)
     return Lesson(
-        calibration=after,
+        calibration=replace(
+            before,
+            pictures=pictures,
+            distance=tuple(table.round(6).tolist()),
+            probability=tuple(logistic(height - slope * table).round(6).tolist()),
+            measured_on=measured_on,
+        ),
         points=points,
         pairs=len(pairs),
-        promised=float(logistic(odds).mean()),
+        promised=float(promised.mean()),
         accepted=float(same.mean()),
         intervals=intervals,
     )
 
 
-def _usable(bundle: Bundle, decided: Sequence[Decisions]) -> tuple[list[DecidedPair], list[int]]:
+def _usable(bundle: Bundle, decided: Sequence[Decisions]) -> tuple[list[DecidedPair], int]:
     """The pairs that teach something, each once, and of how many pictures they were."""
-    found: dict[tuple[str, str], tuple[DecidedPair, int]] = {}
+    found: dict[tuple[str, str], DecidedPair] = {}
     for decisions in decided:
         if decisions.encoder not in (None, bundle.encoder_id):
             raise NeardupError(
-                f"the decisions are about distances of another encoder than that of"
+                "the decisions are about distances of another encoder than that of"
                 f" {bundle.directory}: name the bundle that the scan used"
             )
         for pair in decisions.pairs:
             if pair.distance is not None and pair.a != pair.b:
-                found[pair.a, pair.b] = pair, decisions.pictures or 2
-    return [pair for pair, _ in found.values()], [size for _, size in found.values()]
+                found[pair.a, pair.b] = pair
+    return list(found.values()), max(decisions.pictures or 2 for decisions in decided)
 
 
 def _check_enough(pairs: Sequence[DecidedPair]) -> None:
@@ -123,27 +131,59 @@ def _check_enough(pairs: Sequence[DecidedPair]) -> None:
     )
 
 
-def _log_odds(calibration: Calibration, pair: DecidedPair, pictures: int) -> float:
+def _promised(calibration: Calibration, pair: DecidedPair, pictures: int) -> float:
+    """The probability that the pair had before."""
     assert pair.distance is not None
-    if pair.evidence is None or not calibration.weights:
-        return float(log_odds(calibration.by_distance(pair.distance, pictures)))
+    if pair.evidence is None:
+        return float(calibration.by_distance(pair.distance, pictures))
     evidence = np.array([pair.evidence])
-    return float(log_odds(calibration.after_second_look([pair.distance], evidence, pictures))[0])
+    return float(calibration.after_second_look([pair.distance], evidence, pictures)[0])
 
 
-def _stretch(odds: Values, same: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """The slope and shift of log odds that fit best, by Newton's method."""
-    inputs = np.column_stack([odds, np.ones(len(odds))])
-    prior = np.array([1.0, 0.0])
-    precision = np.diag([_SLOPE_SPREAD**-2, _SHIFT_SPREAD**-2])
+def _second_look(calibration: Calibration, pair: DecidedPair) -> tuple[float, float]:
+    """What the log odds by distance are multiplied with, and what is added to them."""
+    if pair.evidence is None or not calibration.weights:
+        return 1.0, 0.0
+    by_distance, *others = calibration.weights
+    return by_distance, float(np.dot(others, pair.evidence)) + calibration.intercept
+
+
+def _fit(
+    calibration: Calibration,
+    pictures: int,
+    distance: Values,
+    same: npt.NDArray[np.bool_],
+    weight: Values,
+    offset: Values,
+) -> tuple[float, float]:
+    """Height and slope of the log odds, height - slope * distance, by Newton's method."""
+    prior, precision = _prior(calibration, pictures)
+    inputs = weight[:, None] * np.column_stack([np.ones(len(distance)), -distance])
     fit = prior.copy()
-    for _ in range(50):
-        p = logistic(inputs @ fit)
+    for _ in range(100):
+        p = logistic(inputs @ fit + offset)
         gradient = inputs.T @ (p - same) + precision @ (fit - prior)
         curvature = (inputs * (p * (1 - p))[:, None]).T @ inputs + precision
         step = np.linalg.solve(curvature, gradient)
-        fit -= step / max(1.0, float(np.abs(step).max()))  # never a wild step
-    return max(float(fit[0]), 0.05), float(fit[1])  # nearer is never less probable
+        fit -= step * min(1.0, 2.0 / float(np.abs(step).max() + 1e-12))  # never a wild step
+    return float(fit[0]), max(float(fit[1]), 1.0)  # nearer is never less probable
+
+
+def _prior(calibration: Calibration, pictures: int) -> tuple[Values, Values]:
+    """Mean (2,) and inverse covariance (2, 2) of height and slope: a line through the bundle's."""
+    grid = np.linspace(0, 2, _TABLE)
+    odds = log_odds(calibration.by_distance(grid, pictures))
+    doubtful = np.abs(odds) < _DOUBTFUL
+    if doubtful.sum() < 2:  # a step: steep, where it is
+        grid, odds, doubtful = grid, -40 * (grid - grid[np.abs(odds).argmin()]), grid >= 0
+    slope, height = np.polyfit(grid[doubtful], odds[doubtful], 1)
+    slope = max(-float(slope), 1.0)
+    middle = float(height) / slope
+    spread, shift = (_SLOPE_SPREAD * slope) ** 2, (_MIDDLE_SPREAD * slope) ** 2
+    covariance = np.array(
+        [[shift + middle**2 * spread, middle * spread], [middle * spread, spread]]
+    )
+    return np.array([slope * middle, slope]), np.linalg.inv(covariance)
 
 
 def _point(
