@@ -23,3 +23,20 @@ def test_a_full_disk_is_said_and_costs_nothing_stored(tmp_path):
     with closing(ScanCache(path, encoder_id="e", fresh=False)) as store:
         assert store.known_content("a") is not None
         assert store.known_content("b") is None
+
+
+def test_what_another_second_look_found_is_dropped_and_vectors_stay(tmp_path, monkeypatch):
+    path = tmp_path / "cache.sqlite"
+    with closing(ScanCache(path, encoder_id="e", fresh=True)) as store:
+        store.remember_contents([("a", Content(None, FACTS, np.ones(8, np.float32)))])
+        store.remember_features([("a", b"packed")])
+        store.remember_matches([("a", "b", None)])
+    with closing(ScanCache(path, encoder_id="another", fresh=False)) as store:
+        assert store.known_content("a") is None
+        assert store.known_matches() == {("a", "b"): None}
+        store.remember_contents([("a", Content(None, FACTS, np.ones(8, np.float32)))])
+    monkeypatch.setattr("neardup.library.store.SECOND_LOOK", 99)
+    with closing(ScanCache(path, encoder_id="another", fresh=False)) as store:
+        assert store.known_content("a") is not None
+        assert store.without_features(["a"]) == ["a"]
+        assert store.known_matches() == {}

@@ -13,7 +13,7 @@ from neardup.errors import NeardupError
 from neardup.library.file import Facts, File, Picture
 from neardup.library.listing import Selection
 from neardup.scan.pipeline import ScanOptions, scan
-from neardup.scan.second_look import Matches, accepted, neighbour_count
+from neardup.scan.second_look import Matches, accepted, candidates, neighbour_count
 from neardup.search.exact import Pairs, pairs_within
 from neardup.search.nearest import neighbours
 from neardup.verify.match import Kind, Match
@@ -196,3 +196,13 @@ def test_shots_of_one_scene(bursts, called, apart):
     found, scenes = accepted(pairs, 0.5, pictures, pictures, matches, bursts)
     assert (found.right - 1).tolist() == called
     assert (scenes.right - 1).tolist() == apart
+
+
+def test_an_album_of_one_scene_does_not_get_all_its_pairs_looked_at():
+    vectors = np.random.default_rng(0).normal(1, 0.01, (150, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = pairs_within(vectors, 0.5)
+    assert len(found.left) == 150 * 149 / 2
+    looked_at = candidates(found, vectors, None)
+    assert len(looked_at.left) <= (20 + neighbour_count(150)) * 150
+    assert found.distance.min() == looked_at.distance.min()

@@ -67,8 +67,8 @@ def test_a_resized_crop_lands_within_a_pixel(picture):
     ("turn", "words"),
     [
         (lambda image: image[:, ::-1], "the same picture, mirrored"),
-        (lambda image: np.rot90(image), "the same picture, rotated by 90°"),
-        (lambda image: image[::-1, ::-1], "the same picture, rotated by 180°"),
+        (lambda image: np.rot90(image), "the same picture, B turned 90° anticlockwise"),
+        (lambda image: image[::-1, ::-1], "the same picture, B upside down"),
     ],
 )
 def test_mirrors_and_turns_are_named(picture, turn, words):

@@ -26,6 +26,9 @@ CACHE = "scan-cache.sqlite"
 """What the file is called in a report folder."""
 
 FORMAT = 1
+SECOND_LOOK = 2
+"""Counts the ways in which features and matches were made: those of another are dropped."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS files
@@ -68,11 +71,18 @@ class ScanCache:
     def __init__(self, path: Path, *, encoder_id: str, fresh: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        about = {"format": str(FORMAT), "encoder": encoder_id}
+        about = {"format": str(FORMAT), "encoder": encoder_id, "second look": str(SECOND_LOOK)}
         try:
             self._database = self._open(path)
-            if fresh or dict(self._database.execute("SELECT * FROM about")) != about:
-                self._forget(about)
+            stored = dict(self._database.execute("SELECT * FROM about"))
+            if fresh or any(stored.get(key) != about[key] for key in ("format", "encoder")):
+                self._forget("files", "contents")
+            if stored.get("second look") != about["second look"]:
+                self._forget("features", "matches")
+            if stored != about:
+                with self._database:
+                    rows = about.items()
+                    self._database.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", rows)
         except sqlite3.DatabaseError as error:
             raise NeardupError(f"{path} is damaged or in use ({error}); delete it") from error
 
@@ -92,11 +102,10 @@ class ScanCache:
         database.executescript(_SCHEMA)
         return database
 
-    def _forget(self, about: dict[str, str]) -> None:
+    def _forget(self, *tables: str) -> None:
         with self._database:
-            for table in ("about", "files", "contents"):
+            for table in tables:
                 self._database.execute(f"DELETE FROM {table}")
-            self._database.executemany("INSERT INTO about VALUES (?, ?)", about.items())
 
     def close(self) -> None:
         """Let go of the file."""

@@ -96,15 +96,16 @@ def scan(
     matches, scenes = NO_MATCHES, Pairs.collect([])
     if options.verify:
         with timed("second look", seconds):
-            pairs = candidates(found, within, own_vectors if across else None)
+            looked_at = candidates(found, within, own_vectors if across else None)
             matches = look_again(
-                pairs,
+                looked_at,
                 left,
                 own,
                 options.effort,
                 cache_folder=options.report_folder,
                 encoder_id=bundle.encoder_id,
             )
+            pairs = Pairs.collect([found, looked_at]).distinct()
             found, scenes = accepted(pairs, threshold, left, own, matches, options.bursts)
     found, scenes = (
         matching.without_untouched(

@@ -28,6 +28,7 @@ STRICT = "precision=0.999"
 Bursts = Literal["keep", "report", "merge"]
 
 _PAIRS_AT_ONCE = 64
+_MOST_PER_PICTURE = 20
 
 
 def strict_threshold(bundle: Bundle, at: str | float | None) -> float:
@@ -55,13 +56,18 @@ def neighbour_count(pictures: int) -> int:
 
 
 def candidates(found: Pairs, a: Vectors, b: Vectors | None) -> Pairs:
-    """The pairs to look at: those within the threshold, and each picture's nearest neighbours.
+    """The pairs to look at: each picture's nearest neighbours, and those within the threshold.
+
+    Of the latter there may be many in an album of one scene; the nearest are taken, as many as
+    twenty for each picture.
 
     Args:
         found: the pairs within the threshold.
         a: (N, D) vectors that ``left`` of the pairs counts.
         b: (M, D) vectors that ``right`` counts; None: ``a`` again.
     """
+    most = _MOST_PER_PICTURE * (len(a) + (0 if b is None else len(b)))
+    found = found.nearest(most)
     if b is None:
         return Pairs.collect([found, neighbours(a, neighbour_count(len(a)), REACH)]).distinct()
     # Those scanned look for neighbours among the references, not the other way round.

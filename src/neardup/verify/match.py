@@ -27,7 +27,7 @@ _SPANS = 0.95  # of the whole's width or height: a band above or below, not a co
 class Kind(StrEnum):
     """How two pictures belong together."""
 
-    IDENTICAL = "identical file"
+    IDENTICAL = "identical"
     SAME = "same picture"
     CROP = "crop"
     FRAMED = "framed or captioned"
@@ -88,11 +88,11 @@ class Match:
                 text = f"{part} is part of {whole} ({at}), beside something else"
             case Kind.OVERLAP:
                 text = f"{a} and {b} are overlapping parts of one picture"
+            case Kind.IDENTICAL | Kind.UNVERIFIED:
+                text = f"{a} and {b} are {self.kind}"
             case _:
                 text = f"{a} and {b} are the {self.kind}"
-                text = text.replace("are the identical file", "are identical files")
-                text = text.replace("are the not", "are not")
-        return text + self._turns()
+        return text + self._turns(b)
 
     def reversed(self) -> "Match":
         """The same, seen from B."""
@@ -102,12 +102,18 @@ class Match:
             self, transform=transform, inside=inside, size_a=self.size_b, size_b=self.size_a
         )
 
-    def _turns(self) -> str:
+    def _turns(self, b: str) -> str:
         if self.transform is None:
             return ""
         text = ", mirrored" if self.mirrored else ""
-        turned = abs(self.transform.rotation)
-        return text + (f", rotated by {turned:.0f}°" if turned > _TURNED else "")
+        turned = round(self.transform.rotation)
+        if abs(turned) <= _TURNED:
+            return text
+        if abs(turned) == 180:
+            return text + f", {b} upside down"
+        return (
+            text + f", {b} turned {abs(turned)}° {'clockwise' if turned > 0 else 'anticlockwise'}"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; :meth:`from_dict` is the way back."""
