@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib import resources
@@ -35,7 +36,7 @@ from neardup.scan.result import DuplicateGroup, ScanResult
 
 THUMBNAIL_SIDES = ((1_500, 384), (5_000, 256), (10_000, 192))
 """Up to how many pictures, and how many pixels their previews then have: so that the page stays
-below some 80 MB. Pictures after the last number, the least sure, go without; the page says so."""
+below some 90 MB. Pictures after the last number, the least sure, go without; the page says so."""
 
 _SCRIPTS = ("decisions.js", "groups.js", "grid.js", "viewer.js", "main.js")
 
@@ -87,7 +88,9 @@ def write_page(
 def _with_ways(listed: dict[str, Any], group: DuplicateGroup) -> dict[str, Any]:
     """The group with, of each file, where it is and where the first picture's pixels lie in it."""
     members = (member for member in group.members for _ in member.picture.files)
-    for file, member in zip(listed["files"], members, strict=True):
+    inodes = Counter(file.inode for file in group.files)
+    for file, member, found in zip(listed["files"], members, group.files, strict=True):
+        file["link"] |= found.inode is not None and inodes[found.inode] > 1  # it frees nothing
         file["uri"] = Path(file["path"]).absolute().as_uri()
         match = member.match
         if match is not None and match.transform is not None:

@@ -126,9 +126,11 @@ function acceptSure(groups) {
 const folderOf = (path) => path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"), 0));
 const nameOf = (path) => path.slice(folderOf(path).length).replace(/^[\\/]/, "");
 const collate = new Intl.Collator(undefined, { numeric: true }).compare;
-const dateOf = (file) => (file.taken
-  ? file.taken.slice(0, 16).replace(":", "-").replace(":", "-")
-  : new Date(file.modified * 1000).toISOString().slice(0, 16).replace("T", " "));
+function dateOf(file) {
+  if (file.taken) return file.taken.slice(0, 16).replace(":", "-").replace(":", "-");
+  const moment = new Date(file.modified * 1000);
+  return Number.isNaN(moment.getTime()) ? "" : moment.toISOString().slice(0, 16).replace("T", " ");
+}
 
 const ORDERS = {
   surest: (a, b) => a.number - b.number,

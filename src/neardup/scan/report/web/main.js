@@ -12,9 +12,9 @@ function refresh() {
   const { reviewed, gain, possible } = review();
   byId("progress").max = data.groups.length || 1;
   byId("progress").value = reviewed;
-  byId("reviewed").textContent = `${reviewed.toLocaleString("en")} of ${data.groups.length.toLocaleString("en")} reviewed, ${sizeOf(gain)} to gain`
-    + (possible > gain ? ` (of ${sizeOf(possible)})` : "");
-  byId("bar").classList.toggle("done", reviewed > 0 && reviewed === data.groups.length);
+  const all = data.groups.length;
+  byId("reviewed").textContent = `${reviewed.toLocaleString("en")} of ${all.toLocaleString("en")} reviewed, `
+    + `${sizeOf(gain)} to gain${possible > gain ? ` (of ${sizeOf(possible)})` : ""}`;
   byId("undo").disabled = !changes.length;
   const sure = visible.filter(isSure).length;
   byId("bulk").textContent = `Accept ${sure.toLocaleString("en")} that are sure`;
@@ -35,7 +35,7 @@ function decide(group, make, { stay = false } = {}) {
     return;
   }
   const place = nextToReview(visible.indexOf(group));
-  if (place < 0) say("All that are shown are reviewed.");
+  if (place < 0) say(undecidedLeft() ? "All that are shown are reviewed." : "All are reviewed: save the decisions.");
   else if (viewer.open) openViewer(visible[place]);
   else focusGroup(place);
 }
@@ -52,18 +52,22 @@ function undo() {
 }
 
 function filterGroups() {
-  const { size, ...wanted } = asked();
-  showGroups(groupsShown(wanted));
+  showGroups(groupsShown(asked()));
   const none = byId("empty");
   none.hidden = visible.length > 0;
   none.textContent = data.groups.length ? "No group is like that."
     : `Nothing to clean up: no two of the ${plural(data.counts.embedded, "picture")} are the same.`;
   none.classList.toggle("happy", !data.groups.length);
-  try { localStorage.setItem(settingsName, JSON.stringify({ order: wanted.order, size })); } catch { /* off */ }
   refresh();
 }
 
+function keepSettings() {
+  const { order, size } = asked();
+  try { localStorage.setItem(settingsName, JSON.stringify({ order, size })); } catch { /* off */ }
+}
+
 function resize() {
+  keepSettings();
   grid.style.setProperty("--width", `${controls.size.value}px`);
   redrawGrid();
 }
@@ -142,7 +146,7 @@ const everywhere = { u: undo, s: save, "?": () => byId("help").showModal() };
 addEventListener("keydown", (event) => {
   const undoing = (event.ctrlKey || event.metaKey) && event.key === "z";
   if (byId("help").open || (!undoing && (event.ctrlKey || event.metaKey || event.altKey))) return;
-  const typing = event.target.closest?.("input, select");
+  const typing = event.target.closest?.(event.key.length === 1 ? "input[type=search], select" : "input, select");
   if (typing && (event.key.length === 1 || event.key.startsWith("Arrow") || ["Home", "End", "Enter"].includes(event.key))) return;
   if (typing && event.key === "Escape") typing.blur();
   const onButton = event.target.closest?.("button, a, summary");
@@ -168,6 +172,7 @@ function drawList(title, rows) {
 
 function start() {
   loadMarks();
+  controls.size.value = Math.max(330, Math.min(460, innerWidth * 0.17)); // larger where space allows
   try {
     for (const [name, value] of Object.entries(JSON.parse(localStorage.getItem(settingsName) ?? "{}"))) controls[name].value = value;
   } catch { /* off */ }
@@ -183,7 +188,7 @@ function start() {
     drawList("Skipped files", data.skippedFiles),
     drawList("Blank pictures, compared with nothing", data.blankFiles.map((path) => [path]))]);
   document.documentElement.classList.toggle("across", across);
-  for (const name of ["state", "word", "order"]) controls[name].onchange = filterGroups;
+  for (const name of ["state", "word", "order"]) controls[name].onchange = () => { filterGroups(); keepSettings(); };
   let waiting = 0;
   controls.search.oninput = () => { clearTimeout(waiting); waiting = setTimeout(filterGroups, 120); };
   controls.size.oninput = () => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(resize); };

@@ -33,27 +33,23 @@ function mapOf(a, b) {
 function arrange(mode, a, b) {
   const map = mapOf(a, b);
   const [whole, part, toPart] = b.inside === "a" ? [b, a, invertMap(map)] : [a, b, map];
-  const layer = (file, place, within = null) => ({ file, map: place, within });
+  const layer = (file, place) => ({ file, map: place });
   const both = whole === a
     ? [layer(a, IDENTITY), layer(b, invertMap(map))] : [layer(a, map), layer(b, IDENTITY)];
-  const cut = (layers, [first, second]) => layers.map((each) => {
-    const other = each.file === first ? second : first;
-    return { ...each, within: other, toWithin: each.file === a ? map : invertMap(map) };
-  });
+  const laid = [ // what both show, as the part shows it
+    { ...layer(whole, toPart), within: part, toWithin: toPart },
+    { ...layer(part, IDENTITY), within: whole, toWithin: invertMap(toPart) }];
   switch (mode) {
     case "side": return [
       { title: nameOf(a.path), frame: a, layers: [layer(a, IDENTITY)] },
       { title: nameOf(b.path), frame: b, layers: [layer(b, IDENTITY)] }];
-    case "explained": {
-      const laid = cut([layer(whole, toPart), layer(part, IDENTITY)], [a, b]);
-      return [
-        { title: `${nameOf(whole.path)}, and where the other lies`, frame: whole, layers: [layer(whole, IDENTITY)],
-          outline: cornersOf(part).map((corner) => applyMap(invertMap(toPart), corner)), fixed: true },
-        { title: nameOf(part.path), frame: part, layers: [layer(part, IDENTITY)] },
-        { title: `${nameOf(whole.path)}, laid over it`, frame: part, layers: [laid[0]] },
-        { title: "difference", frame: part, layers: laid, difference: true }];
-    }
-    case "difference": return [{ title: "black where they agree", frame: whole, layers: cut(both, [a, b]), difference: true }];
+    case "explained": return [
+      { title: `${nameOf(whole.path)}, and where the other lies`, frame: whole, layers: [layer(whole, IDENTITY)],
+        outline: cornersOf(part).map((corner) => applyMap(invertMap(toPart), corner)), fixed: true },
+      { title: nameOf(part.path), frame: part, layers: [layer(part, IDENTITY)] },
+      { title: `${nameOf(whole.path)}, laid over it`, frame: part, layers: [laid[0]] },
+      { title: "difference", frame: part, layers: laid, difference: true }];
+    case "difference": return [{ title: "black where they agree", frame: part, layers: laid, difference: true }];
     default: return [{ title: "", frame: whole, layers: both }];
   }
 }
@@ -154,6 +150,11 @@ function listenToPointers() {
   });
   stage.addEventListener("pointermove", (event) => {
     const before = pointers.get(event.pointerId);
+    if (!before && shown.mode === "wipe") {
+      const box = panels[0].element.getBoundingClientRect();
+      amountInput.value = (event.clientX - box.left) / box.width * 100;
+      applyAmount();
+    }
     if (!before) return;
     pointers.set(event.pointerId, event);
     const panel = panels.find((each) => !each.fixed);
@@ -199,7 +200,7 @@ function showMode(mode) {
   }
   amount.hidden = !["wipe", "difference"].includes(shown.mode);
   amount.firstElementChild.textContent = shown.mode === "wipe" ? "Slider" : "Brighter";
-  amountInput.value = shown.mode === "wipe" ? 50 : 20;
+  amountInput.value = shown.mode === "wipe" ? 50 : 40;
   applyAmount();
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (shown.mode === "blink" && !still) blinking = setInterval(flip, BLINK_MS);
@@ -296,6 +297,7 @@ function openViewer(group, at = 1) {
   Object.assign(view, { zoom: 1, x: 0.5, y: 0.5 });
   refreshViewer();
   showMode(shown.mode);
+  for (const file of visible[current.place + 1]?.files.slice(0, 2) ?? []) new Image().src = file.uri; // ready for the next
 }
 
 function stepInViewer(step) {
