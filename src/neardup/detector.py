@@ -20,6 +20,7 @@ from neardup.verify.match import IDENTICAL, Kind, Match, verify
 
 if TYPE_CHECKING:
     from neardup.scan.report.duplicates import Duplicates
+    from neardup.scan.shots import RawPairs
 
 
 class Detector:
@@ -145,6 +146,7 @@ class Detector:
         exclude: Iterable[str] = (),
         at: str | float | None = None,
         verify: bool = False,
+        raw_pairs: "RawPairs" = "keep",
         show_progress: bool = True,
     ) -> "Duplicates":
         """Find the near-duplicates below a folder, or several.
@@ -160,6 +162,8 @@ class Detector:
             at: see :meth:`is_duplicate`.
             verify: have pairs that the distance leaves in doubt verified by local features; ``at``
                 is then ``"precision=0.999"`` unless it is given (needs ``neardup[verify]``).
+            raw_pairs: ``keep`` calls a RAW file and the picture of the same name beside it no
+                duplicates, for they are one shot; ``report`` does.
             show_progress: on stderr.
 
         Returns:
@@ -186,5 +190,7 @@ class Detector:
             include=tuple(include),
             exclude=tuple(exclude),
         )
-        options = ScanOptions(at=at, verify=verify, effort=Effort(show_progress=show_progress))
+        options = ScanOptions(
+            at=at, verify=verify, raw_pairs=raw_pairs, effort=Effort(show_progress=show_progress)
+        )
         return Duplicates.of(scan(selection, self.bundle, self.embedder, options))

@@ -1,6 +1,7 @@
 import contextlib
 import io
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +164,34 @@ def test_pipe_does_not_hang(tmp_path):
         read_image(tmp_path / "pipe.jpg")
     with pytest.raises(ImageError, match="regular file"):
         content_hash(tmp_path / "pipe.jpg")
+
+
+def test_heic_and_avif_as_phones_write_them(picture, tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    image = picture(8, size=(320, 240))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    heif.from_pillow(image).save(tmp_path / "a.heic", quality=90)
+    heif.from_pillow(image).save(tmp_path / "turned.heic", quality=90, exif=exif.tobytes())
+    (tmp_path / "b.avif").write_bytes(encode(image, "AVIF", quality=90))
+    for name, pixels in (
+        ("a.heic", np.asarray(image)),
+        ("turned.heic", np.rot90(np.asarray(image), -1)),
+        ("b.avif", np.asarray(image)),
+    ):
+        read = read_image(tmp_path / name)
+        assert read.shape == pixels.shape, name
+        assert np.abs(read.astype(int) - pixels).mean() < 3, name
+
+
+def test_what_the_new_formats_need_is_said(picture, monkeypatch):
+    avif = encode(picture(8), "AVIF")
+    monkeypatch.setattr("PIL.features.check", lambda feature: False)
+    with pytest.raises(ImageError, match="AVIF needs Pillow"):
+        read_image(avif)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ImageError, match=r"neardup\[heic\]"):
+        read_image(b"\0\0\0\x18ftypmif1\0\0\0\0heicmif1" + bytes(40))
 
 
 @settings(max_examples=60, deadline=None)

@@ -78,6 +78,13 @@ def add(commands: Commands) -> None:
         help="with --verify, shots of one scene: keep: none is a duplicate; report: list them "
         "apart; merge: all are duplicates (default: report)",
     )
+    parser.add_argument(
+        "--raw-pairs",
+        choices=("keep", "report"),
+        default="keep",
+        help="a RAW file and the picture of the same name beside it are one shot: keep: no "
+        "duplicates of each other; report: duplicates (default: %(default)s)",
+    )
     add_bundle(parser)
     add_at(parser)
     add_effort(parser)
@@ -104,6 +111,7 @@ def run(options: argparse.Namespace) -> int:
         resume=options.resume,
         verify=options.verify,
         bursts=options.bursts or "report",
+        raw_pairs=options.raw_pairs,
         effort=effort(options),
     )
     selection = Selection(

@@ -11,10 +11,11 @@ from typing import IO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from neardup.errors import ImageError
 from neardup.files import content_hash, list_files, os_reason, require_regular
+from neardup.images.raw import is_raw, open_raw, require_rawpy
 
 __all__ = [
     "MAX_PIXELS",
@@ -49,7 +50,8 @@ def read_image(source: ImageSource, *, min_side: int | None = None) -> npt.NDArr
     EXIF orientation is applied, transparency is composited on white, animations give their first
     frame. 16-bit samples are divided by 257; float and 32-bit samples are taken as [0, 1],
     [0, 255] or [0, 65535], the first that holds them all, and stretched from their minimum to
-    their maximum otherwise. CMYK and LAB are converted without regard to embedded profiles.
+    their maximum otherwise. CMYK and LAB are converted without regard to embedded profiles. A RAW
+    file gives the camera's preview, or half its size where there is none.
 
     Args:
         source: a path, a file's bytes, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or
@@ -90,8 +92,11 @@ def check_header(file: IO[bytes]) -> None:
         ImageError: with a reason a person understands.
     """
     try:
-        with _identified(file):
-            pass
+        if is_raw(file):
+            require_rawpy()
+        else:
+            with opened(file):
+                pass
         file.seek(0)
     except ImageError:
         raise
@@ -113,21 +118,32 @@ def source_name(source: ImageSource) -> str:
 
 
 def _open(file: IO[bytes], min_side: int | None) -> npt.NDArray[np.uint8]:
-    with _identified(file) as image:
+    with opened(file) as image:
         return _decode(image, min_side)
 
 
 @contextmanager
-def _identified(file: IO[bytes]) -> Iterator[Image.Image]:
+def opened(file: IO[bytes]) -> Iterator[Image.Image]:
+    """What a file holds, by its content; only a RAW file may have been decoded already.
+
+    Args:
+        file: at its start.
+
+    Raises:
+        ImageError: it is empty, or needs a package that is not installed.
+        Exception: whatever decoders raise.
+    """
     head = file.read(64)
     file.seek(0)
     if not head:
         raise ImageError("", "the file is empty")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if head[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"):
-            _enable_heic()
-        with Image.open(file) as image:
+        if head[4:8] == b"ftyp":
+            _enable(_brands(head))
+        raw = open_raw(file, max_pixels=MAX_PIXELS) if is_raw(file) else None
+        file.seek(0)
+        with raw or Image.open(file) as image:
             yield image
 
 
@@ -173,7 +189,19 @@ def _from_array(array: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     return np.array(to_rgb(Image.fromarray(np.ascontiguousarray(array))))
 
 
-def _enable_heic() -> None:
+def _brands(head: bytes) -> set[bytes]:
+    """What a file in boxes says it is: its own brand and those it agrees with."""
+    end = min(int.from_bytes(head[:4]), len(head))
+    return {head[at : at + 4] for at in range(8, end - 3, 4)}
+
+
+def _enable(brands: set[bytes]) -> None:
+    if brands & {b"avif", b"avis"}:
+        if not features.check("avif"):
+            raise ImageError("", "AVIF needs Pillow 11.3 or newer: pip install -U pillow")
+        return
+    if not brands & {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
+        return
     try:
         pillow_heif = importlib.import_module("pillow_heif")
     except ImportError:

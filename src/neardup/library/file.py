@@ -1,12 +1,14 @@
 """A file that was found, the picture that identical files share, and the facts about it."""
 
 import io
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import ExifTags, Image
+from PIL import ExifTags
+
+from neardup.images.raw import FULL_SIZE, RAW
+from neardup.images.reading import opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +16,7 @@ class Facts:
     """Attributes:
     width: pixels, upright (after EXIF orientation).
     height: pixels.
-    format: as Pillow names it: JPEG, PNG...
+    format: as Pillow names it: JPEG, PNG...; or RAW.
     taken: when the camera says it was taken, ``YYYY:MM:DD HH:MM:SS``; empty if it does not.
     camera: the file names the camera's make or model, as originals do and most edits do not.
     """
@@ -28,29 +30,25 @@ class Facts:
 
 def read_facts(data: bytes) -> Facts:
     """Facts of a file's bytes; raises whatever Pillow raises when it is not a picture."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
-            try:
-                exif = image.getexif()
-                detail = exif.get_ifd(ExifTags.IFD.Exif)
-                taken = detail.get(ExifTags.Base.DateTimeOriginal) or exif.get(
-                    ExifTags.Base.DateTime
-                )
-                camera = bool(exif.get(ExifTags.Base.Make) or exif.get(ExifTags.Base.Model))
-                turned = exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-            except Exception:  # damaged EXIF
-                taken, camera, turned = None, False, False
-            if turned:
-                width, height = height, width
-            return Facts(
-                width=width,
-                height=height,
-                format=image.format or "",
-                taken=taken[:19] if isinstance(taken, str) and taken.isprintable() else "",
-                camera=camera,
-            )
+    with opened(io.BytesIO(data)) as image:
+        width, height = image.info.get(FULL_SIZE, image.size)
+        try:
+            exif = image.getexif()
+            detail = exif.get_ifd(ExifTags.IFD.Exif)
+            taken = detail.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
+            camera = bool(exif.get(ExifTags.Base.Make) or exif.get(ExifTags.Base.Model))
+            turned = exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+        except Exception:  # damaged EXIF
+            taken, camera, turned = None, False, False
+        if turned:
+            width, height = height, width
+        return Facts(
+            width=width,
+            height=height,
+            format=image.format or "",
+            taken=taken[:19] if isinstance(taken, str) and taken.isprintable() else "",
+            camera=camera or image.format == RAW,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

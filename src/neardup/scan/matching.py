@@ -150,6 +150,8 @@ def _why_file(picture: Picture) -> str:
     first, *others = picture.files
     if first.reference:
         return "this one is a reference"
+    if others and min(file.preference for file in others) < first.preference:
+        return "this one lies with what belongs to it"
     if others and first.link < others[0].link:
         return "this one is no link"
     if others and first.modified < others[0].modified:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from neardup.embedder import available_cores
+from neardup.images.raw import RAW
 from neardup.images.traces import Traces
 from neardup.library.file import Facts, Picture
 from neardup.library.intake import Effort, content_task
@@ -60,6 +61,9 @@ def original(a: Look, b: Look, match: Match | None = None) -> tuple[int, str]:
     Returns:
         -1 where it is ``a``, 1 where it is ``b``, 0 where nothing tells; and why, in words.
     """
+    raw = [look.facts.format == RAW for look in (a, b)]
+    if raw[0] != raw[1]:
+        return (-1 if raw[0] else 1), "it is the camera's RAW file"
     for_a, for_b = list(_reasons(a, b)), list(_reasons(b, a))
     whole = _by_match(match)
     if whole is not None:

@@ -12,7 +12,7 @@ from neardup.library.file import Picture
 from neardup.library.intake import Effort, take_in, timed
 from neardup.library.listing import Selection, list_selection
 from neardup.library.store import Content
-from neardup.scan import matching
+from neardup.scan import matching, shots
 from neardup.scan.decisions import Decisions
 from neardup.scan.original import Originals, read_traces
 from neardup.scan.result import Evidence, FilePairs, Leakage, ScanResult
@@ -24,6 +24,7 @@ from neardup.scan.second_look import (
     look_again,
     strict_point,
 )
+from neardup.scan.shots import RawPairs
 from neardup.search.choice import search
 from neardup.search.exact import Pairs, Vectors
 from neardup.verify.features import opencv
@@ -43,6 +44,8 @@ class ScanOptions:
         bursts: what to do with pairs that the second look takes for shots of one scene: ``report``
             lists them apart unless they are within the threshold, ``keep`` calls none of them
             duplicates, ``merge`` all.
+        raw_pairs: what to do with a RAW file and the picture of the same name beside it, which are
+            one shot: ``keep`` does not call them duplicates, ``report`` does.
         effort: changes nothing that is found.
     """
 
@@ -52,6 +55,7 @@ class ScanOptions:
     resume: bool = False
     verify: bool = False
     bursts: Bursts = "report"
+    raw_pairs: RawPairs = "keep"
     effort: Effort = field(default_factory=Effort)
 
 
@@ -84,7 +88,9 @@ def scan(
     )
     seconds |= intake.seconds
     own = intake.pictures(listing.scanned, listing.references)
-    others = intake.pictures(listing.against, listing.against)
+    others = intake.pictures(listing.against, frozenset(listing.against))
+    companions = shots.companions([*own, *others], intake.skipped)
+    own = shots.whole_first(own, companions)
     with timed("search", seconds):
         own_vectors = _vectors(own, intake.contents, bundle.embedding_size)
         if across:
@@ -93,10 +99,17 @@ def scan(
         else:
             left, within = own, own_vectors
             found, how = search(own_vectors, threshold)
+
+    def in_question(pairs: Pairs) -> Pairs:
+        pairs = matching.without_untouched(pairs, left, own)
+        keep = options.raw_pairs == "keep"
+        return pairs.chosen(~shots.halves(pairs, left, own)) if keep else pairs
+
+    found = in_question(found)
     matches, scenes = NO_MATCHES, Pairs.collect([])
     if options.verify:
         with timed("second look", seconds):
-            looked_at = candidates(found, within, own_vectors if across else None)
+            looked_at = in_question(candidates(found, within, own_vectors if across else None))
             matches = look_again(
                 looked_at,
                 left,
@@ -108,10 +121,7 @@ def scan(
             pairs = Pairs.collect([found, looked_at]).distinct()
             found, scenes = accepted(pairs, threshold, left, own, matches, options.bursts)
     found, scenes = (
-        matching.without_untouched(
-            matching.without_decided(pairs, left, own, options.decisions), left, own
-        )
-        for pairs in (found, scenes)
+        matching.without_decided(pairs, left, own, options.decisions) for pairs in (found, scenes)
     )
     evidence = Evidence(bundle.calibration, matches, len(left))
     if across:
@@ -132,7 +142,11 @@ def scan(
         pairs=FilePairs(left, own, found, identical=not across, evidence=evidence),
         scenes=FilePairs(left, own, scenes, identical=False, evidence=evidence),
         blank=intake.blank,
-        skipped=sorted([*listing.skipped, *intake.skipped], key=lambda entry: entry.path),
+        skipped=sorted(
+            [*listing.skipped, *shots.explained(intake.skipped, companions)],
+            key=lambda entry: entry.path,
+        ),
+        companions=companions,
         decisions=options.decisions,
         counts=intake.counts,
         left_out=listing.left_out,

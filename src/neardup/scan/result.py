@@ -1,7 +1,7 @@
 """What a scan found: groups of pictures, pairs of files."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, overload
 
@@ -242,6 +242,7 @@ class ScanResult:
         stray_decisions: how many of the decisions name a picture that is not here.
         scenes: pairs that a second look takes for two shots of one scene, not called duplicates.
         left_out: how many files the patterns of the selection left out.
+        companions: of a picture's path, the films and notes that belong to it.
     """
 
     selection: Selection
@@ -260,6 +261,7 @@ class ScanResult:
     scenes: Sequence[DuplicatePair] = ()
     leakage: Leakage | None = None
     left_out: int = 0
+    companions: Mapping[Path, Sequence[Path]] = field(default_factory=dict)
 
     @property
     def spare(self) -> list[File]:

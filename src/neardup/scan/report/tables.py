@@ -6,7 +6,7 @@ File names that are not valid UTF-8 are written as the bytes they are.
 import csv
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -94,11 +94,15 @@ def _leakage(leakage: Leakage | None) -> dict[str, int] | None:
 def groups(result: ScanResult) -> list[dict[str, Any]]:
     """The groups, surest first, ready for JSON; the first file of each is the one to keep,
     where one is proposed."""
-    return [_group(group) for group in result.groups]
+    return [_group(group, result.companions) for group in result.groups]
 
 
-def _group(group: DuplicateGroup) -> dict[str, Any]:
-    files = [_file(member, file) for member in group.members for file in member.picture.files]
+def _group(group: DuplicateGroup, companions: Mapping[Path, Sequence[Path]]) -> dict[str, Any]:
+    files = [
+        {**_file(member, file), "companions": [str(path) for path in companions.get(file.path, ())]}
+        for member in group.members
+        for file in member.picture.files
+    ]
     return {
         "why": group.why,
         "proposed": group.proposed,

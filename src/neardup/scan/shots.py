@@ -1,0 +1,114 @@
+"""What belongs together in a folder: a RAW file and its JPEG, a picture and its film or notes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from neardup.images.raw import RAW
+from neardup.library.file import File, Picture, Skipped
+from neardup.search.exact import Pairs
+
+RawPairs = Literal["keep", "report"]
+
+COMPANIONS = frozenset({".mov", ".mp4", ".xmp", ".aae", ".json"})
+"""Films of live photos, edits and notes: no pictures, but worth little without theirs."""
+
+_Shot: TypeAlias = tuple[Path, str]
+"""Folder and name without suffix, in small letters: what the files of one shot share."""
+
+
+def halves(
+    pairs: Pairs, left: Sequence[Picture], right: Sequence[Picture]
+) -> npt.NDArray[np.bool_]:
+    """Which pairs are a RAW file and another picture of the same shot: (K,) bool."""
+    raw_left = np.array([picture.facts.format == RAW for picture in left], dtype=bool)
+    raw_right = np.array([picture.facts.format == RAW for picture in right], dtype=bool)
+    found: npt.NDArray[np.bool_] = raw_left[pairs.left] != raw_right[pairs.right]
+    for row in np.flatnonzero(found):
+        a, b = left[pairs.left[row]], right[pairs.right[row]]
+        found[row] = not _shots(a).isdisjoint(_shots(b))
+    return found
+
+
+def whole_first(
+    pictures: Sequence[Picture], companions: Mapping[Path, Sequence[Path]]
+) -> list[Picture]:
+    """The pictures; of identical files those come first that lie beside the other half of their
+    shot or beside companions, so that what belongs together stays together."""
+    raw = [picture for picture in pictures if picture.facts.format == RAW]
+    others = [picture for picture in pictures if picture.facts.format != RAW] if raw else []
+    ages = _ages(raw), _ages(others)
+    whole = {shot: min(age[shot] for age in ages) for shot in ages[0].keys() & ages[1].keys()}
+
+    def preference(file: File) -> tuple[object, ...]:
+        age = whole.get(_shot(file.path)) if whole else None
+        is_whole = age is not None or file.path in companions
+        as_shot = file if age is None else replace(file, modified=age)
+        return not file.reference, file.link, not is_whole, as_shot.preference
+
+    return [
+        replace(picture, files=tuple(sorted(picture.files, key=preference)))
+        if len(picture.files) > 1
+        else picture
+        for picture in pictures
+    ]
+
+
+def _ages(pictures: Sequence[Picture]) -> dict[_Shot, int]:
+    """When the oldest file of each shot was modified."""
+    ages: dict[_Shot, int] = {}
+    for file in (file for picture in pictures for file in picture.files):
+        shot = _shot(file.path)
+        ages[shot] = min(ages.get(shot, file.modified), file.modified)
+    return ages
+
+
+def companions(pictures: Sequence[Picture], skipped: Sequence[Skipped]) -> dict[Path, list[Path]]:
+    """The files that belong to pictures: IMG_1.MOV and IMG_1.HEIC.xmp to IMG_1.HEIC.
+
+    Args:
+        pictures: whose files may have companions.
+        skipped: what is no picture.
+
+    Returns:
+        A picture's path to those of its companions. Each has one picture: of several with its name
+        the RAW file, else the first by the alphabet.
+    """
+    loose = sorted(e.path for e in skipped if e.path.suffix.lower() in COMPANIONS)
+    if not loose:
+        return {}
+    files = [(picture.facts.format != RAW, f.path) for picture in pictures for f in picture.files]
+    owners: dict[_Shot, Path] = {}
+    for _, path in sorted(files):
+        owners.setdefault(_shot(path), path)
+        owners.setdefault((path.parent, path.name.lower()), path)
+    found: dict[Path, list[Path]] = {}
+    for path in loose:
+        if (owner := owners.get(_shot(path))) is not None:
+            found.setdefault(owner, []).append(path)
+    return found
+
+
+def explained(
+    skipped: Sequence[Skipped], companions: Mapping[Path, Sequence[Path]]
+) -> list[Skipped]:
+    """What was skipped, companions with the picture that they belong to as the reason."""
+    owners = {path: owner for owner, paths in companions.items() for path in paths}
+    return [
+        Skipped(entry.path, f"no picture; it goes with {owners[entry.path].name}")
+        if entry.path in owners
+        else entry
+        for entry in skipped
+    ]
+
+
+def _shots(picture: Picture) -> set[_Shot]:
+    return {_shot(file.path) for file in picture.files}
+
+
+def _shot(path: Path) -> _Shot:
+    return path.parent, path.stem.lower()
