@@ -146,7 +146,6 @@ def test_what_is_larger_than_all_that_would_stay_is_for_a_person_to_decide(album
         ("sea", lambda path: path.write_bytes(b""), "the copy to keep, .* has changed"),
         ("sea", lambda path: path.write_bytes(SEA[::-1]), "the copy to keep, .* has changed"),
         ("small", lambda path: path.write_bytes(SMALL[::-1]), "^has changed"),
-        ("small", Path.unlink, "^is not there any more"),
     ],
 )
 def test_what_changed_is_left_and_said(album, run, name, change, why):
@@ -158,6 +157,52 @@ def test_what_changed_is_left_and_said(album, run, name, change, why):
     assert re.search(why, answer["left"][0]["why"])
     assert snapshot(album) == before
     assert list(Path("neardup-removed").iterdir()) == []
+
+
+def test_decisions_in_rounds(album, run):
+    report(*THREE)
+    _, first = run("report", *decide(same=[(SEA, SMALL)]), "--apply")
+    code, second = run("report", *decide(same=[(SEA, SMALL), (SEA, SEA)]), "--apply")
+    assert (code, names(second), len(second["missing"])) == (0, ["sub/sea"], 1)
+    code, turned = run("report", *decide(same=[(SEA, SMALL)], keep=[SMALL]), "--apply")
+    assert (code, names(turned)) == (1, [])
+    assert run("--undo", second["journal"])[1]["back"] == [str(album / "sub/sea")]
+    assert run("--undo", first["journal"])[1]["back"] == [str(album / "small")]
+    assert run("--undo", first["journal"]) == (0, {"back": [], "missing": []})
+
+
+def test_a_full_disk_loses_nothing(album, run, monkeypatch):
+    report(*THREE)
+    before = snapshot(album)
+    write, room = os.write, 500
+
+    def full(file, data):
+        nonlocal room
+        room -= len(data)
+        if room < 0:
+            write(file, data[:9])
+            raise OSError(28, "No space left on device")
+        return write(file, data)
+
+    monkeypatch.setattr(os, "write", full)
+    code, answer = run("report", "--accept", "sure", "--apply")
+    monkeypatch.undo()
+    assert (code, len(answer["gone"])) == (1, 1)
+    assert "No space left" in answer["left"][0]["why"]
+    monkeypatch.chdir(album.parent)
+    assert run("--undo", answer["journal"])[0] == 0
+    assert snapshot(album) == before
+
+
+def test_names_that_a_terminal_cannot_show(album, run, capsys):
+    odd = "sub/\udcff\x1b[2J\n.jpg"
+    (album / odd).write_bytes(SMALL)
+    report(("sea", SEA, {}), (odd, SMALL, {}))
+    assert main(["clean", "report", "--accept", "sure", "--apply"]) == 0
+    (album / odd).write_bytes(b"new")
+    (journal,) = Path("neardup-removed").glob("*")
+    assert main(["clean", "--undo", str(journal)]) == 1
+    assert "\x1b" not in capsys.readouterr().out
 
 
 def test_what_appeared_in_the_old_place_stays(album, run):

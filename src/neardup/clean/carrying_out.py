@@ -38,10 +38,12 @@ class Outcome:
     """Attributes:
     gone: files that went, or would.
     left: files that were decided about and stay all the same, and why.
+    missing: files that are not there any more, as after an earlier cleaning.
     """
 
     gone: Sequence[Gone]
     left: Sequence[LeftAlone]
+    missing: Sequence[Path]
 
 
 Act = Callable[[Removal, Copy], None]
@@ -72,11 +74,16 @@ def _each(
 ) -> Outcome:
     gone: list[Gone] = []
     left: list[LeftAlone] = []
+    missing: list[Path] = []
     names: Counter[tuple[int, int]] = Counter()
     show = show_progress and bool(plan.removals)
     with progress(what, len(plan.removals), unit="files", show=show) as advance:
         for removal in plan.removals:
             file = removal.file
+            advance(1)
+            if not os.path.lexists(file.path):
+                missing.append(file.path)
+                continue
             try:
                 kept = checks.kept_copy(_identical(removal) if link else removal)
                 if link:
@@ -92,8 +99,7 @@ def _each(
                 names[inode] += 1
                 last_name = names[inode] == state.st_nlink and not stat.S_ISLNK(state.st_mode)
                 gone.append(Gone(file, kept, state.st_size if last_name else 0))
-            advance(1)
-    return Outcome(gone, left)
+    return Outcome(gone, left, missing)
 
 
 def _in_words(error: Unsafe | ImageError | OSError) -> str:
@@ -131,7 +137,7 @@ def _to_folder(plan: Plan, checks: Checks, journal: Journal) -> Act:
         path = removal.file.path
         parts = [part.strip(":\\/") for part in path.parts[len(shared.parts) :]]
         target = _free(folder.joinpath(*parts))
-        number = journal.begin(path, target, kept.path, sha256=removal.file.sha256)
+        number = journal.begin(path, target, kept.path)
         move(path, target)
         try:
             if not checks.still_there(kept):
@@ -179,7 +185,7 @@ def _to_trash(checks: Checks, journal: Journal) -> Act:
 
     def act(removal: Removal, kept: Copy) -> None:
         path = removal.file.path
-        number = journal.begin(path, None, kept.path, sha256=removal.file.sha256)
+        number = journal.begin(path, None, kept.path)
         try:
             send(os.fspath(path))
         except Exception as error:  # each desktop has its own

@@ -1,8 +1,8 @@
 """What was moved where, on disk before it is moved: JSON lines that are only ever added to.
 
-The first line says how; then ``{"move": n, "path", "to", ...}`` before each file is touched, and
-``{"done": n}`` or ``{"undone": n}`` after. ``to`` is relative to the journal's folder, so that the
-folder may be moved; the rest is absolute.
+The first line says how; then ``{"move": n, "path", "to", "kept", "modified", "mode"}`` before each
+file is touched, and ``{"done": n}`` or ``{"undone": n}`` after. ``to`` is relative to the journal's
+folder, so that the folder may be moved; the rest is absolute.
 """
 
 import json
@@ -27,12 +27,16 @@ class Move:
     path: where the file was.
     to: where it went, below the journal's folder; None: into the trash.
     kept: the copy that stayed.
+    modified: nanoseconds since the epoch.
+    mode: who may do what with it, as ``os.lstat`` gives it.
     """
 
     number: int
     path: Path
     to: Path | None
     kept: Path
+    modified: int
+    mode: int
 
 
 class Journal:
@@ -136,17 +140,28 @@ class Journal:
                     path=Path(record["path"]),
                     to=None if to is None else self.path.parent / to,
                     kept=Path(record["kept"]),
+                    modified=record["modified"],
+                    mode=record["mode"],
                 )
             )
         elif "undone" in record:
             self.undone.add(record["undone"])
 
-    def begin(self, path: Path, to: Path | None, kept: Path, **facts: object) -> int:
+    def begin(self, path: Path, to: Path | None, kept: Path) -> int:
         """Announce a move; it is on disk when this returns its number."""
         below = None if to is None else os.fspath(to.relative_to(self.path.parent))
         number = self._begun + 1
-        names = {"path": os.fspath(path), "to": below, "kept": os.fspath(kept)}
-        self._write({"move": number, **names, **facts})
+        state = path.lstat()
+        self._write(
+            {
+                "move": number,
+                "path": os.fspath(path),
+                "to": below,
+                "kept": os.fspath(kept),
+                "modified": state.st_mtime_ns,
+                "mode": state.st_mode,
+            }
+        )
         self._begun = number
         return number
 

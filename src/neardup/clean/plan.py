@@ -180,7 +180,7 @@ def _plan_group(
         surely |= {(sha256, sha256) for sha256 in group.sure}
         accepted |= surely - decisions.different
     for contents in _connected(group.contents, accepted):
-        yield from _plan_contents(group, contents, accepted, decisions)
+        yield from _plan_contents(group, contents, accepted, decisions, accept_sure)
 
 
 def _connected(contents: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
@@ -195,12 +195,21 @@ def _connected(contents: Iterable[str], pairs: Iterable[tuple[str, str]]) -> lis
 
 
 def _plan_contents(
-    group: Group, contents: list[str], accepted: set[tuple[str, str]], decisions: Decisions
+    group: Group,
+    contents: list[str],
+    accepted: set[tuple[str, str]],
+    decisions: Decisions,
+    accept_sure: bool,
 ) -> Iterator[Removal | LeftAlone]:
     """What becomes of contents that are accepted as one picture."""
 
     def leave(files: Iterable[Copy], why: str) -> Iterator[LeftAlone]:
         return (LeftAlone(file.path, why) for file in files if not file.reference)
+
+    def why_not(sha256: str) -> str:
+        if {ordered(group.first, sha256), (sha256, sha256)} & decisions.different:
+            return REJECTED
+        return NO_CHOICE if accept_sure and sha256 in group.sure else NOT_DECIDED
 
     apart = {ordered(a, b) for a in contents for b in contents if a != b} & decisions.different
     keep = [sha256 for sha256 in contents if sha256 in decisions.keep]
@@ -222,7 +231,7 @@ def _plan_contents(
     for sha256 in contents:
         others = [file for file in group.contents[sha256] if file not in best[sha256]]
         if (sha256, sha256) not in accepted:
-            yield from leave(others, _why_not(group, sha256, decisions))
+            yield from leave(others, why_not(sha256))
             others = []
         if sha256 in keep:
             yield from (Removal(file, tuple(best[sha256])) for file in others)
@@ -234,12 +243,7 @@ def _plan_contents(
             elif not file.reference:
                 yield Removal(file, tuple(staying))
     if len(contents) == 1 and group.first not in contents:
-        yield from leave(staying, _why_not(group, contents[0], decisions))
-
-
-def _why_not(group: Group, sha256: str, decisions: Decisions) -> str:
-    rejected = {ordered(group.first, sha256), (sha256, sha256)} & decisions.different
-    return REJECTED if rejected else NOT_DECIDED
+        yield from leave(staying, why_not(contents[0]))
 
 
 def _shrinks(file: Copy, staying: list[Copy]) -> bool:

@@ -1,13 +1,15 @@
 """Bringing back what ``clean`` moved, also after it was killed, also twice."""
 
 import os
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from neardup.clean.checks import Unsafe
 from neardup.clean.journal import LINK, Journal, Move
-from neardup.clean.moving import PART, is_moved, move
+from neardup.clean.moving import PART, is_moved, move, within_a_tick
 from neardup.clean.plan import LeftAlone
 from neardup.errors import ImageError
 from neardup.files import os_reason
@@ -17,8 +19,8 @@ from neardup.progress import progress
 @dataclass(frozen=True, slots=True)
 class Undone:
     """Attributes:
-    back: files that are in their old place again.
-    missing: files that are not, and why.
+    back: files that were brought back to their old place.
+    missing: files that are not there, and why.
     """
 
     back: Sequence[Path]
@@ -40,46 +42,65 @@ def undo(journal: Journal, *, show_progress: bool = True) -> Undone:
     with progress("Bringing back", len(waiting), unit="files", show=show) as advance:
         for each in waiting:
             try:
-                why = _bring_back(each, linked=journal.how == LINK)
-            except OSError as error:
-                why = os_reason(error)
-            except ImageError as error:
-                why = error.reason
-            if why is None:
-                back.append(each.path)
+                if _bring_back(each, linked=journal.how == LINK):
+                    back.append(each.path)
                 with suppress(OSError):
                     journal.mark_undone(each.number)
-            else:
-                missing.append(LeftAlone(each.path, why))
+            except Unsafe as error:
+                missing.append(LeftAlone(each.path, str(error)))
+            except OSError as error:
+                missing.append(LeftAlone(each.path, os_reason(error)))
+            except ImageError as error:
+                missing.append(LeftAlone(each.path, error.reason))
             advance(1)
     _remove_empty_folders(journal)
     return Undone(back, missing)
 
 
-def _bring_back(moved: Move, *, linked: bool) -> str | None:
-    """Why the file cannot be brought back; None: it is in its old place."""
+def _bring_back(moved: Move, *, linked: bool) -> bool:
+    """Have a file in its old place: True if it was brought there, False if it is there already.
+
+    Raises:
+        Unsafe: it cannot be, in words.
+        OSError: nor here.
+        ImageError: nor here.
+    """
     place, source = moved.path, moved.to
     if source is None:
         if os.path.lexists(place):
-            return None
-        return "it is in the desktop's trash: restore it there"
+            return False
+        raise Unsafe("it is in the desktop's trash: restore it there")
     for folder in (source.parent, place.parent):
         with suppress(OSError):
             (folder / PART).unlink()
     if not os.path.lexists(source):
         if os.path.lexists(place):
-            return None
-        return f"it is not in {source.parent} any more"
+            return False
+        raise Unsafe(f"it is not in {source.parent} any more")
     if os.path.lexists(place):
         if linked and _is_link_to(place, moved.kept):
             place.unlink()
         elif is_moved(source, place):
             source.unlink()
-            return None
+            _restore_times(moved)
+            return True
         else:
-            return f"another file is in its place; the one that was there stays at {source}"
+            raise Unsafe(f"another file is in its place; the one that was there stays at {source}")
     move(source, place)
-    return None
+    _restore_times(moved)
+    return True
+
+
+def _restore_times(moved: Move) -> None:
+    """What a file system that rounds times and knows no modes has taken from a file."""
+    state = moved.path.lstat()
+    if not stat.S_ISREG(state.st_mode):
+        return
+    with suppress(OSError):
+        if state.st_mtime_ns != moved.modified and within_a_tick(state.st_mtime_ns, moved.modified):
+            os.utime(moved.path, ns=(state.st_atime_ns, moved.modified))
+        if state.st_mode != moved.mode:
+            moved.path.chmod(stat.S_IMODE(moved.mode))
 
 
 def _is_link_to(place: Path, kept: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -140,6 +141,7 @@ def _as_json(
             for each in outcome.gone
         ],
         "left": [{"path": str(each.path), "why": each.why} for each in outcome.left],
+        "missing": [str(path) for path in outcome.missing],
         "undecided": [{"path": str(each.path), "why": each.why} for each in plan.left],
     }
 
@@ -157,22 +159,26 @@ def _print(
     moved = "moved" if options.apply else "would be moved"
     linked = ", a hard link in the place of each" if options.link else ""
     freed = human_bytes(sum(each.frees for each in outcome.gone))
-    print(f"{count(len(outcome.gone), 'file')}, {freed}, {moved} to {place}{linked}")
+    print(f"{count(len(outcome.gone), 'file')}, {freed}, {moved} to {_shown(place)}{linked}")
     _print_folders(outcome.gone)
     gone = {each.file.path for each in outcome.gone}
     _print_some(
         "metadata that only these have, not the copies kept",
         [
-            f"{path}: " + ", ".join(f"{name} {'; '.join(said)}" for name, said in entries.items())
-            for path, entries in losses.items()
+            _shown(
+                f"{path}: " + ", ".join(f"{name} {' '.join(said)}" for name, said in lost.items())
+            )
+            for path, lost in losses.items()
             if path in gone
         ],
     )
     for why, number in Counter(each.why for each in plan.left).most_common():
         print(f"left alone: {count(number, 'file')}: {why}")
     _print_some("left alone", _lines(outcome.left))
+    if outcome.missing:
+        print(f"not there any more, as after an earlier cleaning: {len(outcome.missing)}")
     if journal is not None:
-        print(f"to bring all back: neardup clean --undo '{journal}'")
+        print(f"to bring all back: neardup clean --undo {shlex.quote(_shown(journal))}")
     elif outcome.gone and not options.apply:
         print("nothing was touched: --apply does it")
 
@@ -186,7 +192,7 @@ def _print_folders(gone: "Iterable[Gone]") -> None:
         files[each.file.path.parent] += 1
         frees[each.file.path.parent] += each.frees
     for folder, number in files.most_common(_NAMED):
-        print(f"  {count(number, 'file')}, {human_bytes(frees[folder])}: {folder}")
+        print(f"  {count(number, 'file')}, {human_bytes(frees[folder])}: {_shown(folder)}")
     if len(files) > _NAMED:
         print(f"  and {len(files) - _NAMED} more folders: see --json")
 
@@ -214,10 +220,18 @@ def _undo(options: argparse.Namespace) -> int:
         }
         print(json.dumps(answer))
     else:
-        print(f"{count(len(result.back), 'file')} back in their places")
+        print(f"{count(len(result.back), 'file')} brought back")
         _print_some("not brought back", _lines(result.missing))
     return SOME_LEFT if result.missing else DONE
 
 
 def _lines(left: "Iterable[LeftAlone]") -> list[str]:
-    return [f"{each.path}: {each.why}" for each in left]
+    return [_shown(f"{each.path}: {each.why}") for each in left]
+
+
+def _shown(text: object) -> str:
+    """Without what would break the line or the terminal: names may hold anything."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in str(text)
+    )

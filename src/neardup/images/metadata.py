@@ -8,6 +8,8 @@ from typing import Any
 
 from PIL import ExifTags, Image, IptcImagePlugin
 
+from neardup.images.reading import check_header
+
 RATING, POSITION, TAKEN, KEYWORDS = "rating", "position", "date taken", "keywords"
 
 _IPTC_KEYWORDS = (2, 25)
@@ -26,7 +28,9 @@ def read_metadata(path: Path) -> dict[str, list[str]]:
     detail: dict[int, Any] = {}
     gps: dict[int, Any] = {}
     iptc: dict[tuple[int, int], Any] = {}
-    with Image.open(path) as image:
+    with open(path, "rb") as file:
+        check_header(file)
+        image = Image.open(file)
         xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
         with suppress(Exception):  # damaged EXIF
             read = image.getexif()
