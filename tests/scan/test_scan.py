@@ -253,20 +253,6 @@ def test_decisions_are_honoured(album, run_scan, tmp_path):
         assert "decisions.json" in message
 
 
-def test_from_python(album, toy_bundle, tmp_path):
-    pandas = pytest.importorskip("pandas")
-    result = Detector.load(toy_bundle).find_duplicates(album, show_progress=False)
-    assert [len(group.files) for group in result.groups] == [2, 3]
-    table = result.to_pandas()
-    assert isinstance(table, pandas.DataFrame)
-    assert list(table.columns) == ["a", "b", "distance", "identical"]
-    assert len(table) == 4
-    result.to_csv(tmp_path / "pairs.csv")
-    assert len(rows(tmp_path / "pairs.csv")) == 4
-    result.to_html(tmp_path / "page.html")
-    assert "neardup report" in (tmp_path / "page.html").read_text()
-
-
 def test_embed_writes_one_row_a_file(album, toy_bundle, tmp_path, capsys):
     from neardup.cli.main import main
 
