@@ -1,25 +1,21 @@
 """What a scan found, in a few sentences."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
-from neardup.scan.result import Leakage, ScanResult
+from neardup.scan.result import ScanResult
 
 
 def sentences(result: ScanResult) -> list[str]:
     """What a person wants to know first, a line each."""
     counts = result.counts
-    selection = result.selection
     lines = []
     if result.leakage is None:
-        lines.append(
+        found = (
             f"{count(len(result.groups), 'group')}, "
             f"{count(len(result.spare), 'file')} more than needed, "
             f"{human_bytes(result.to_gain)} to gain"
         )
     else:
-        lines.append(leakage_sentence(result.leakage, selection.folders, selection.against))
-    lines[0] += f" (distance <= {result.threshold:.4f}, {result.at})"
+        found = about(result)
+    lines.append(f"{found} (distance <= {result.threshold:.4f}, {result.at})")
     left_out = f"; {result.left_out} left out by patterns" if result.left_out else ""
     lines.append(
         f"{count(counts.seen, 'file')}: {counts.embedded} embedded, {counts.identical} identical "
@@ -36,9 +32,14 @@ def sentences(result: ScanResult) -> list[str]:
     return lines
 
 
-def leakage_sentence(leakage: Leakage, folders: Sequence[Path], against: Path | None) -> str:
-    """The rate, from both sides: "21 of 27 pictures of TEST, 78 %, are in TRAIN; ..."."""
-    names = ", ".join(map(str, folders))
+def about(result: ScanResult) -> str:
+    """What was scanned; against another folder the rate of leakage, from both sides:
+    "21 of 27 pictures of TEST, 78 %, are in TRAIN; 19 of 5000 pictures of TRAIN are in TEST"."""
+    leakage, against = result.leakage, result.selection.against
+    names = ", ".join(map(str, result.selection.folders))
+    if leakage is None:
+        references = ", ".join(map(str, result.selection.references))
+        return f"{names}, with {references} as reference" if references else names
     leaked, pictures = len(leakage.leaked), leakage.pictures
     share = f", {_percent(leaked / pictures)}," if pictures else ""
     return (

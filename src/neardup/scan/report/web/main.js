@@ -177,7 +177,7 @@ function start() {
     for (const [name, value] of Object.entries(JSON.parse(localStorage.getItem(settingsName) ?? "{}"))) controls[name].value = value;
   } catch { /* off */ }
   const { counts } = data;
-  byId("summary").textContent = `${data.folder}${across ? ` against ${data.against}` : ""}: `
+  byId("summary").textContent = `${data.about}: `
     + `${plural(counts.seen, "file")}, ${counts.identical} identical, ${counts.blank} blank, ${counts.skipped} skipped; `
     + `threshold ${data.threshold.toFixed(4)} (${data.at})`;
   byId("command").textContent = data.next;
