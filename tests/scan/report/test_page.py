@@ -11,6 +11,7 @@ import pytest
 from browser import CHROMIUM, Browser
 from PIL import Image
 
+from neardup.clean.plan import make_plan, read_groups
 from neardup.library.file import Facts, File, Picture, Skipped
 from neardup.library.intake import Counts
 from neardup.library.listing import Selection
@@ -246,14 +247,54 @@ def test_marks_outlive_a_reload_and_keep_apart_from_other_reports(browser, writt
     assert len(before["pairs"]) == 3
     browser.open(written)
     assert saved(browser)[0] == before
+    press(browser, "u")  # also what was done before
+    assert states(browser)[1:3] == ["accepted", "open"]
+    press(browser, "x")
     assert states(browser)[1:3] == ["accepted", "rejected"]
-    press(browser, "j", "a")  # accepted already: taken back
+    press(browser, "Home", "j", "a")  # accepted already: taken back
     browser.open(written)
     assert states(browser)[1:3] == ["open", "rejected"]
     other = tmp_path / "report.html"
     other.write_text(written.read_text().replace('"encoder":"eeee', '"encoder":"ffff'))
     browser.open(other)
     assert set(states(browser)) == {"open"}
+
+
+def test_the_command_does_what_the_page_shows(chromium, folder, tmp_path):
+    """Random decisions: the files that the page shows to go are those that are moved."""
+
+    def member(number, files, place):
+        paths = [folder / f"gone/{number}.{file}.png" for file in range(files)]
+        return Member(make_picture(number, *paths), 0.1 * (place > 0), 1.0 if place < 1 else 0.9)
+
+    groups = [
+        group(
+            *(member(10 * number + i, 1 + (i + number) % 3 % 2, i) for i in range(2 + number % 3)),
+            proposed=number % 4 > 0,
+        )
+        for number in range(7)
+    ]
+    write_report(make_result(folder, groups), tmp_path, show_progress=False)
+    fresh(chromium, tmp_path / "report.html")
+    browser = chromium
+    for seed in range(5):
+        shown = browser.run(
+            f"""(() => {{ let seed = {seed + 1};
+            const random = (n) => (seed = seed * 48271 % 2147483647) % n;
+            for (let step = 0; step < 40; step++) {{
+              const group = data.groups[random(7)];
+              const file = group.files[random(Math.min(group.files.length, 4))];
+              [() => accept(group), () => reject(group, file), () => keep(group, file),
+               () => keep(group, file, {{ also: true }}), undoChange][random(5)](); }}
+            const goes = data.groups.filter((group) => stateOf(group) === "accepted").flatMap(
+              (group) => group.files.filter((_, at) => fatesOf(group)[at] === "goes"));
+            return {{ goes: goes.map((file) => file.path), gain: review().gain }}; }})()"""
+        )
+        _, decisions = saved(browser)
+        plan = make_plan(read_groups(tmp_path), decisions, accept_sure=False)
+        removed = [removal.file for removal in plan.removals]
+        assert set(shown["goes"]) <= {str(copy.path) for copy in removed}
+        assert sum(copy.bytes for copy in removed) == shown["gain"]
 
 
 def test_a_decided_report_shows_what_was_decided(chromium, result, folder, tmp_path):

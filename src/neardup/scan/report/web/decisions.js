@@ -18,17 +18,22 @@ function loadMarks() {
   }
   for (const sha256 of data.decisions.keep) marks.set(short(sha256), STAYS);
   try {
-    for (const [key, mark] of JSON.parse(localStorage.getItem(storeName) ?? "[]")) marks.set(key, mark);
+    const stored = JSON.parse(localStorage.getItem(storeName));
+    for (const [key, mark] of stored?.marks ?? []) marks.set(key, mark);
+    changes.push(...stored?.changes ?? []);
   } catch { storageFails = true; }
 }
 
 function storeMarks() {
   clearTimeout(saving);
   saving = 0;
-  try {
-    localStorage.setItem(storeName, JSON.stringify([...marks]));
-    storageFails = false;
-  } catch { storageFails = true; } // off, or full
+  for (const undoable of [changes.slice(-100), []]) { // none where the storage is nearly full
+    try {
+      localStorage.setItem(storeName, JSON.stringify({ marks: [...marks], changes: undoable }));
+      storageFails = false;
+      return;
+    } catch { storageFails = true; } // off, or full
+  }
 }
 
 /** Make a change that one undo takes back; `make` is given the function that sets a mark. */

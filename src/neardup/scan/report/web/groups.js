@@ -55,14 +55,18 @@ function gainOf(group) {
   return [...bytes("goes"), ...unsaid].reduce((a, b) => a + b, 0) - Math.max(0, ...unsaid);
 }
 
+/** How many groups are decided; bytes to gain by what is accepted, and if all others were, too. */
 function review() {
   const found = { reviewed: 0, gain: 0, possible: 0 };
   for (const group of data.groups) {
     const state = stateOf(group);
-    const gain = state === "rejected" ? 0 : gainOf(group);
-    found.possible += gain;
-    if (state === "accepted") found.gain += gain;
     if (state === "accepted" || state === "rejected") found.reviewed += 1;
+    if (state !== "rejected") found.possible += gainOf(group);
+    const fates = state === "rejected" ? [] : fatesOf(group);
+    group.files.forEach((file, at) => {
+      const decided = file.pair ? verdictOf(file) === SAME : state === "accepted";
+      if (decided && fates[at] === "goes" && !file.link) found.gain += file.bytes;
+    });
   }
   return found;
 }

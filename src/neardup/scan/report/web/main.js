@@ -4,6 +4,8 @@ const settingsName = "neardup page";
 const asked = () => Object.fromEntries(Object.entries(controls).map(([name, input]) => [name, input.value]));
 const undecidedLeft = () => data.groups.length - review().reviewed;
 
+let warned = false; // that the browser keeps nothing
+
 function say(text) { byId("said").textContent = text; }
 
 function refresh() {
@@ -19,7 +21,8 @@ function refresh() {
   const sure = visible.filter(isSure).length;
   byId("bulk").textContent = `Accept ${sure.toLocaleString("en")} that are sure`;
   byId("bulk").disabled = !sure;
-  if (storageFails) say("This browser keeps nothing for this page: save the decisions before you close it.");
+  if (storageFails && !warned) say("This browser keeps nothing for this page: save the decisions before you close it.");
+  warned ||= storageFails;
 }
 
 /** Make a change of a group; when that decides it, go on to the next one to review. */

@@ -210,7 +210,7 @@ function showMode(mode) {
 // ---- what stands below the pictures ------------------------------------------------------------
 function drawFacts(a, b) {
   const rows = {
-    "": (file) => nameOf(file.path),
+    name: (file) => nameOf(file.path),
     folder: (file) => folderOf(shortPath(file.path)) || ".",
     pixels: (file) => `${file.width} × ${file.height}`,
     size: (file) => sizeOf(file.bytes),
@@ -218,7 +218,7 @@ function drawFacts(a, b) {
     [a.taken || b.taken ? "taken" : "modified"]: dateOf,
   };
   const table = element("table", {}, ...Object.entries(rows).map(([name, value]) => {
-    const differs = value(a) !== value(b) && name !== "";
+    const differs = value(a) !== value(b) && name !== "name";
     return element("tr", {}, element("th", { textContent: name, scope: "row" }), ...[a, b].map((file) =>
       element("td", { textContent: value(file), title: file.path, className: differs ? "differs" : "" })));
   }));
