@@ -18,7 +18,7 @@ from neardup.library.listing import Selection
 from neardup.scan.decisions import DecidedPair, Decisions
 from neardup.scan.report import page as report_page
 from neardup.scan.report.page import write_page, write_report
-from neardup.scan.result import DuplicateGroup, DuplicatePair, Member, ScanResult
+from neardup.scan.result import DuplicateGroup, DuplicatePair, Leakage, Member, ScanResult
 from neardup.verify.alignment import Transform
 from neardup.verify.match import Kind, Match
 
@@ -461,10 +461,12 @@ def test_says_what_is_next_and_what_is_left_out(browser, written):
 
 def test_across_two_folders(chromium, result, folder, tmp_path):
     selection = Selection(folders=[folder], against=Path("other place"))
+    leakage = Leakage(pictures=7, leaked=[Path("a")] * 4, other_pictures=3, other_leaked=3)
     path = tmp_path / "report.html"
-    write_page(make_result(folder, result.groups[1:4], selection=selection), path)
+    write_page(make_result(folder, result.groups[1:4], selection=selection, leakage=leakage), path)
     fresh(chromium, path)
-    assert text(chromium, ".badge") == "reference"
+    assert text(chromium, ".badge") == "in other place"
+    assert text(chromium, "#summary").startswith("4 of 7 pictures of")
     press(chromium, "b", "a", "a")
     written, _ = saved(chromium)
     assert (len(written["pairs"]), written["keep"]) == (2, [])

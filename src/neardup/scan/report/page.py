@@ -22,7 +22,7 @@ from neardup.library.listing import BLANK, GROUPS, LEAKED, PAGE, PAIRS, SCENES, 
 from neardup.library.pool import WorkerPool
 from neardup.library.worker import Header
 from neardup.progress import progress
-from neardup.scan.report.sentences import about
+from neardup.scan.report.sentences import about, sentences
 from neardup.scan.report.tables import (
     groups,
     summary,
@@ -75,6 +75,7 @@ def write_page(
         "blankFiles": [str(file.path) for file in result.blank],
         "decisions": asdict(result.decisions) | {"keep": sorted(result.decisions.keep)},
         "about": about(result),
+        "sentences": sentences(result),
         "next": _next_command(result, path),
     }
     page = _resource("page.html")

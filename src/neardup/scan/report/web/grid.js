@@ -63,7 +63,7 @@ function drawTile(group, at) {
   rejects.onclick = () => decide(group, () => reject(group, file), { stay: true });
   tile.refresh = (fate) => {
     tile.dataset.fate = fate;
-    badge.textContent = file.reference ? "reference" : SPOKEN[fate];
+    badge.textContent = !file.reference ? SPOKEN[fate] : across ? `in ${nameOf(data.against)}` : "reference";
     const name = nameOf(file.path);
     badge.setAttribute("aria-label", `${badge.textContent}: keep ${name}`);
     badge.setAttribute("aria-pressed", String(isChosen(file)));
@@ -107,7 +107,7 @@ function drawCard(group) {
     gain.title = "space to gain";
     why.textContent = why.title = group.files.some(isChosen) ? "you chose what to keep"
       : group.proposed ? `keep the first: ${group.why}` : `which one to keep? ${group.why}`;
-    if (across) why.textContent = why.title = `the first: ${group.why}`;
+    if (across) why.textContent = why.title = `the first is in ${data.against}`;
     const asks = fates.includes("") && now !== "rejected";
     why.classList.toggle("asks", asks);
     accepts.textContent = now === "accepted" ? "Accepted" : now === "choose" ? "Choose one" : "Accept";

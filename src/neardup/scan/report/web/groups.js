@@ -47,12 +47,11 @@ function stateOf(group) {
   return fatesOf(group).includes("") ? "choose" : "accepted";
 }
 
-/** Bytes that the group's copies take; where nobody has said which stays, all but the largest. */
+/** Bytes that the group's copies take; where nobody has said which stays, all but the first. */
 function gainOf(group) {
   const fates = fatesOf(group);
-  const bytes = (wanted) => group.files.map((file, at) => (fates[at] === wanted && !file.link ? file.bytes : 0));
-  const unsaid = bytes("");
-  return [...bytes("goes"), ...unsaid].reduce((a, b) => a + b, 0) - Math.max(0, ...unsaid);
+  const goes = (at) => fates[at] === "goes" || (fates[at] === "" && at > 0);
+  return group.files.reduce((sum, file, at) => sum + (goes(at) && !file.link ? file.bytes : 0), 0);
 }
 
 /** How many groups are decided; bytes to gain by what is accepted, and if all others were, too. */

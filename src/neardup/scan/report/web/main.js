@@ -179,13 +179,12 @@ function start() {
   try {
     for (const [name, value] of Object.entries(JSON.parse(localStorage.getItem(settingsName) ?? "{}"))) controls[name].value = value;
   } catch { /* off */ }
-  const { counts } = data;
-  byId("summary").textContent = `${data.about}: `
-    + `${plural(counts.seen, "file")}, ${counts.identical} identical, ${counts.blank} blank, ${counts.skipped} skipped; `
-    + `threshold ${data.threshold.toFixed(4)} (${data.at})`;
+  byId("summary").textContent = across ? data.sentences[0] : `${data.about}: ${data.sentences[0]}`;
+  byId("summary").title = data.sentences.join("\n");
   byId("command").textContent = data.next;
   const bare = new Set(data.groups.flatMap((group) => group.files.map((file) => file.sha256))).size - Object.keys(data.thumbnails).length;
   byId("rest").append(...[
+    element("p", { textContent: data.sentences[1] }),
     data.scenes ? element("p", { textContent: `${plural(data.scenes, "pair")} look like two shots of one scene and are not called duplicates: see scenes.csv.` }) : "",
     bare > 0 ? element("p", { textContent: `${plural(bare, "picture")} without a preview: it could not be read, or there are so many that this page would grow too large. The viewer loads the files themselves.` }) : "",
     drawList("Skipped files", data.skippedFiles),

@@ -216,7 +216,9 @@ function drawFacts(a, b) {
     size: (file) => sizeOf(file.bytes),
     format: (file) => file.format,
     [a.taken || b.taken ? "taken" : "modified"]: dateOf,
+    "goes with": (file) => file.companions.map(nameOf).join(", "),
   };
+  if (!a.companions.length && !b.companions.length) delete rows["goes with"];
   const table = element("table", {}, ...Object.entries(rows).map(([name, value]) => {
     const differs = value(a) !== value(b) && name !== "name";
     return element("tr", {}, element("th", { textContent: name, scope: "row" }), ...[a, b].map((file) =>
@@ -241,7 +243,7 @@ function drawVerdicts(group, a, b) {
   const staying = (file) => fates[group.files.indexOf(file)] === "keep" && isChosen(file);
   const choice = !across && !b.identical_to_previous;
   byId("verdicts").replaceChildren(...[
-    element("p", { className: fates.includes("") ? "asks" : "", textContent: across ? group.why
+    element("p", { className: fates.includes("") ? "asks" : "", textContent: across ? `the left is in ${data.against}`
       : group.files.some(isChosen) ? "you chose what to keep"
         : group.proposed ? `keep the left: ${group.why}` : `which one to keep? ${group.why}` }),
     button("Accept the group", "a", state === "accepted", () => decide(group, () => accept(group))),
