@@ -205,6 +205,27 @@ def test_names_that_a_terminal_cannot_show(album, run, capsys):
     assert "\x1b" not in capsys.readouterr().out
 
 
+def test_films_and_notes_go_with_their_picture(album, run):
+    for name, data in (("sea.mov", b"film"), ("sub/sea.mov", b"film"), ("small.xmp", b"notes")):
+        (album / name).write_bytes(data)
+    before = snapshot(album)
+    with_film = {"companions": ["album/sub/sea.mov"]}
+    report(
+        ("sea", SEA, {"companions": ["album/sea.mov"]}),
+        ("sub/sea", SEA, {"again": True, **with_film}),
+        ("small", SMALL, {"companions": ["album/small.xmp"]}),
+    )
+    code, answer = run("report", "--accept", "sure")
+    assert (code, names(answer), names(answer, "left")) == (1, ["sub/sea"], ["small"])
+    assert "small.xmp" in answer["left"][0]["why"]
+    _, answer = run("report", *decide(same=[(SEA, SMALL)]), "--accept", "sure", "--apply")
+    assert names(answer) == ["small", "sub/sea"]
+    left = {path.relative_to(album).as_posix() for path in list_files(album)}
+    assert left == {"hill", "sea", "sea.mov"}
+    assert run("--undo", answer["journal"])[0] == 0
+    assert snapshot(album) == before
+
+
 def test_what_appeared_in_the_old_place_stays(album, run):
     report(*THREE)
     _, answer = run("report", "--accept", "sure", "--apply")

@@ -32,6 +32,7 @@ class File:
     path: str
     data: bytes
     reference: bool
+    films: list[str]
 
 
 @dataclass
@@ -70,7 +71,13 @@ def build(draw, root: Path) -> World:
             else:
                 path.write_bytes(data)
                 os.utime(path, ns=(10**18, 10**18 + draw(st.integers(0, 2)) * 10**9 + 1))
-            files.append(File(place, data, draw(st.integers(0, 7)) == 0))
+            films = []
+            if kind != "alias" and draw(st.integers(0, 3)) == 0:
+                films.append(place + ".mov")
+                (root / films[0]).write_bytes(
+                    b"film %d" % (number + copy * draw(st.integers(0, 1)))
+                )
+            files.append(File(place, data, draw(st.integers(0, 7)) == 0, films))
         contents.append(files)
         world.files += files
     rest = list(contents)
@@ -108,7 +115,12 @@ def decide(draw, world: World):
             for copy, file in enumerate(files):
                 word = "sure" if sure else "likely"
                 found = entry(
-                    file.path, file.data, again=copy > 0, sure=word, reference=file.reference
+                    file.path,
+                    file.data,
+                    again=copy > 0,
+                    sure=word,
+                    reference=file.reference,
+                    companions=file.films,
                 )
                 entries.append(found)
         written.append((proposed, entries))
@@ -156,17 +168,28 @@ def classes(pairs):
     return together
 
 
-def check_nothing_lost(root: Path, before, after, world: World, accepted) -> None:
+def check_nothing_lost(root: Path, before, after, world: World, decisions, accepted) -> None:
     held_before, held = pictures(before), pictures(after)
     together = classes(accepted)
+    gone = before[0].keys() - after[0].keys()
+    films = {film: file for file in world.files for film in file.films}
+    decided = set().union(*decisions.same)
     for content in held_before:
+        if held_before[content] <= films.keys():
+            owners = [films[film] for film in held_before[content]]
+            with_theirs = all(file.path in gone and sha256(file.data) in decided for file in owners)
+            assert content in held or with_theirs, "a film is lost"
+            continue
         assert together.get(content, {content}) & held.keys(), "a picture is lost"
     known: dict[str, list[File]] = {}
     for file in world.files:
         known.setdefault(os.path.relpath(os.path.realpath(root / file.path), root), [])
         name = os.path.join(os.path.realpath((root / file.path).parent), Path(file.path).name)
         known.setdefault(os.path.relpath(name, os.path.realpath(root)), []).append(file)
-    for path in before[0].keys() - after[0].keys():
+    for path in gone:
+        if path in films:
+            assert films[path].path in gone, "a film went alone"
+            continue
         files = known[path]
         assert not any(file.reference for file in files), "a reference went"
         content = sha256(files[0].data)
@@ -224,7 +247,7 @@ def test_no_picture_is_lost_and_all_come_back(data, ground):
         after = looked()
         event(f"{how}, moved {before != after}, killed {killed}, across {across is not None}")
         if how == "folder" or not killed:
-            check_nothing_lost(root, before, after, world, accepted)
+            check_nothing_lost(root, before, after, world, decisions, accepted)
         for kill_at in draw(st.lists(st.sampled_from(range(1, 400)), max_size=2)):
             in_child(lambda: undo_all(quarantine), kill_at=kill_at, across=across)
         in_child(lambda: undo_all(quarantine), across=across)

@@ -33,7 +33,7 @@ def decided(same=(), different=(), keep=()) -> Decisions:
     return Decisions(tuple(pairs), frozenset(keep))
 
 
-def entry(path, data: bytes, *, again=False, sure="sure", reference=False, side=10):
+def entry(path, data: bytes, *, again=False, sure="sure", reference=False, side=10, companions=()):
     """A file of groups.json."""
     return {
         "path": str(path),
@@ -44,6 +44,7 @@ def entry(path, data: bytes, *, again=False, sure="sure", reference=False, side=
         "identical_to_previous": again,
         "sure": sure,
         "reference": reference,
+        "companions": list(companions),
     }
 
 

@@ -6,7 +6,7 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from neardup.clean.checks import Checks, Unsafe
@@ -26,11 +26,13 @@ class Gone:
     file: that went, or would.
     kept: the copy that stays.
     frees: bytes on disk; 0 while another name still holds them.
+    companions: films and notes that went, or would go, with it.
     """
 
     file: Copy
     kept: Copy
     frees: int
+    companions: Sequence[Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Outcome:
     missing: Sequence[Path]
 
 
-Act = Callable[[Removal, Copy], None]
+Act = Callable[[Path, Copy], None]
 
 
 def rehearse(plan: Plan, *, link: bool = False, show_progress: bool = True) -> Outcome:
@@ -76,6 +78,17 @@ def _each(
     left: list[LeftAlone] = []
     missing: list[Path] = []
     names: Counter[tuple[int, int]] = Counter()
+
+    def go(path: Path, kept: Copy) -> int:
+        """Let a file go, and return how many bytes that frees."""
+        state = path.lstat()
+        if act is not None:
+            act(path, kept)
+        inode = state.st_dev, state.st_ino
+        names[inode] += 1
+        is_last = names[inode] == state.st_nlink and not stat.S_ISLNK(state.st_mode)
+        return state.st_size if is_last else 0
+
     show = show_progress and bool(plan.removals)
     with progress(what, len(plan.removals), unit="files", show=show) as advance:
         for removal in plan.removals:
@@ -88,17 +101,19 @@ def _each(
                 kept = checks.kept_copy(_identical(removal) if link else removal)
                 if link:
                     _require_linkable(file.path, kept.path)
-                state = file.path.lstat()
-                if act is not None:
-                    act(removal, kept)
+                frees = go(file.path, kept)
             except (Unsafe, ImageError, OSError) as error:
                 left.append(LeftAlone(file.path, _in_words(error)))
                 checks.protect(file.path)
-            else:
-                inode = state.st_dev, state.st_ino
-                names[inode] += 1
-                last_name = names[inode] == state.st_nlink and not stat.S_ISLNK(state.st_mode)
-                gone.append(Gone(file, kept, state.st_size if last_name else 0))
+                continue
+            with_it = []
+            for path in () if link else filter(os.path.lexists, file.companions):
+                try:
+                    frees += go(path, kept)
+                    with_it.append(path)
+                except (Unsafe, OSError) as error:
+                    left.append(LeftAlone(path, _in_words(error)))
+            gone.append(Gone(file, kept, frees, with_it))
     return Outcome(gone, left, missing)
 
 
@@ -117,7 +132,7 @@ def _identical(removal: Removal) -> Removal:
     kept = tuple(copy for copy in removal.kept if copy.sha256 == removal.file.sha256)
     if not kept:
         raise Unsafe(NOT_IDENTICAL)
-    return Removal(removal.file, kept)
+    return replace(removal, kept=kept, decided=True)  # its companions stay beside its name
 
 
 def _require_linkable(path: Path, kept: Path) -> None:
@@ -133,8 +148,7 @@ def _to_folder(plan: Plan, checks: Checks, journal: Journal) -> Act:
     folder = journal.path.parent
     shared = _shared_folder(removal.file.path for removal in plan.removals)
 
-    def act(removal: Removal, kept: Copy) -> None:
-        path = removal.file.path
+    def act(path: Path, kept: Copy) -> None:
         parts = [part.strip(":\\/") for part in path.parts[len(shared.parts) :]]
         target = _free(folder.joinpath(*parts))
         number = journal.begin(path, target, kept.path)
@@ -183,8 +197,7 @@ def _to_trash(checks: Checks, journal: Journal) -> Act:
             "the trash needs one more package: pip install 'neardup[trash]'"
         ) from None
 
-    def act(removal: Removal, kept: Copy) -> None:
-        path = removal.file.path
+    def act(path: Path, kept: Copy) -> None:
         number = journal.begin(path, None, kept.path)
         try:
             send(os.fspath(path))

@@ -59,6 +59,8 @@ class Checks:
             try:
                 self._require_intact(kept)
                 _require_apart(file, kept)
+                if not removal.decided:
+                    _require_companions(file, kept)
             except Unsafe as error:
                 whys.append(f"the copy to keep, {kept.path}, {error}")
             except OSError as error:
@@ -102,6 +104,14 @@ def _require_unchanged(copy: Copy) -> None:
         raise Unsafe(f"cannot be read: {os_reason(error)}") from error
     except ImageError as error:
         raise Unsafe(f"cannot be read: {error.reason}") from error
+
+
+def _require_companions(file: Copy, kept: Copy) -> None:
+    """Refuse where a film or note would go of which nothing like it stays."""
+    staying = {content_hash(path) for path in kept.companions}
+    for path in file.companions:
+        if os.path.lexists(path) and content_hash(path) not in staying:
+            raise Unsafe(f"has nothing like {path.name}, which goes with this: decide on the page")
 
 
 def _require_apart(file: Copy, kept: Copy) -> None:

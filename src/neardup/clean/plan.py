@@ -35,6 +35,7 @@ class Copy:
         bytes: its size then.
         pixels: width times height.
         reference: it may never be touched.
+        companions: absolute paths of films and notes that belong to it.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Copy:
     bytes: int
     pixels: int
     reference: bool
+    companions: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,12 @@ class Removal:
     """Attributes:
     file: that would go.
     kept: accepted copies of it that stay, best first; one of them must be intact.
+    decided: by a person, and not for being surely a copy.
     """
 
     file: Copy
     kept: tuple[Copy, ...]
+    decided: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ class Group:
                 file["bytes"],
                 file["width"] * file["height"],
                 bool(file.get("reference")) or in_reference,
+                tuple(entry_of(folder / path) for path in file.get("companions", ())),
             )
             contents.setdefault(copy.sha256, []).append(copy)
         return cls(
@@ -174,13 +179,60 @@ def make_plan(groups: Iterable[Group], decisions: Decisions, *, accept_sure: boo
 def _plan_group(
     group: Group, decisions: Decisions, accept_sure: bool
 ) -> Iterator[Removal | LeftAlone]:
-    accepted = {pair for pair in decisions.same if {*pair} <= group.contents.keys()}
+    same = {pair for pair in decisions.same if {*pair} <= group.contents.keys()}
+    accepted = set(same)
     if accept_sure and group.proposed:
         surely = {ordered(group.first, sha256) for sha256 in group.sure}
         surely |= {(sha256, sha256) for sha256 in group.sure}
         accepted |= surely - decisions.different
+
+    def why_not(sha256: str) -> str:
+        if {ordered(group.first, sha256), (sha256, sha256)} & decisions.different:
+            return REJECTED
+        return NO_CHOICE if accept_sure and sha256 in group.sure else NOT_DECIDED
+
     for contents in _connected(group.contents, accepted):
-        yield from _plan_contents(group, contents, accepted, decisions, accept_sure)
+        keep, why = _to_keep(group, contents, decisions)
+        if len(contents) == 1 and group.first not in contents:
+            yield from _leave(_best(group, contents[0]), why_not(contents[0]))
+        staying = [file for sha256 in keep for file in _best(group, sha256)]
+        for sha256 in contents:
+            best = _best(group, sha256)
+            others = [file for file in group.contents[sha256] if file not in best]
+            if not keep:
+                yield from _leave([*best, *others], why)
+                continue
+            if (sha256, sha256) not in accepted:
+                yield from _leave(others, why_not(sha256))
+                others = []
+            decided = any(a != b and sha256 in (a, b) for a, b in same)
+            stays = best if sha256 in keep else staying
+            for file in others if sha256 in keep else [*best, *others]:
+                if not decided and _shrinks(file, stays):
+                    yield from _leave([file], LARGER)
+                elif not file.reference:
+                    itself = file in others and (sha256, sha256) in same
+                    yield Removal(file, tuple(stays), decided or itself)
+
+
+def _to_keep(group: Group, contents: list[str], decisions: Decisions) -> tuple[list[str], str]:
+    """Which of contents that are accepted as one picture stay; where none is known, why."""
+    if {ordered(a, b) for a in contents for b in contents if a != b} & decisions.different:
+        return [], CONTRADICTION
+    keep = [sha256 for sha256 in contents if sha256 in decisions.keep]
+    if not keep and (len(contents) == 1 or (group.proposed and group.first in contents)):
+        keep = contents[:1]
+    return keep, NO_CHOICE
+
+
+def _best(group: Group, sha256: str) -> list[Copy]:
+    """The files of a content that stay where the content does."""
+    copies = group.contents[sha256]
+    return [file for file in copies if file.reference] or [copies[0]]
+
+
+def _leave(files: Iterable[Copy], why: str) -> Iterator[LeftAlone]:
+    return (LeftAlone(file.path, why) for file in files if not file.reference)
 
 
 def _connected(contents: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
@@ -192,58 +244,6 @@ def _connected(contents: Iterable[str], pairs: Iterable[tuple[str, str]]) -> lis
             merged = sorted(lots[a] + lots[b], key=order.__getitem__)
             lots.update(dict.fromkeys(merged, merged))
     return list({id(lot): lot for lot in lots.values()}.values())
-
-
-def _plan_contents(
-    group: Group,
-    contents: list[str],
-    accepted: set[tuple[str, str]],
-    decisions: Decisions,
-    accept_sure: bool,
-) -> Iterator[Removal | LeftAlone]:
-    """What becomes of contents that are accepted as one picture."""
-
-    def leave(files: Iterable[Copy], why: str) -> Iterator[LeftAlone]:
-        return (LeftAlone(file.path, why) for file in files if not file.reference)
-
-    def why_not(sha256: str) -> str:
-        if {ordered(group.first, sha256), (sha256, sha256)} & decisions.different:
-            return REJECTED
-        return NO_CHOICE if accept_sure and sha256 in group.sure else NOT_DECIDED
-
-    apart = {ordered(a, b) for a in contents for b in contents if a != b} & decisions.different
-    keep = [sha256 for sha256 in contents if sha256 in decisions.keep]
-    if not keep:
-        if len(contents) == 1:
-            keep = contents
-        elif group.proposed and group.first in contents:
-            keep = [group.first]
-    if apart or not keep:
-        files = [file for sha256 in contents for file in group.contents[sha256]]
-        yield from leave(files, CONTRADICTION if apart else NO_CHOICE)
-        return
-    best = {
-        sha256: [file for file in copies if file.reference] or [copies[0]]
-        for sha256 in contents
-        for copies in [group.contents[sha256]]
-    }
-    staying = [file for sha256 in keep for file in best[sha256]]
-    for sha256 in contents:
-        others = [file for file in group.contents[sha256] if file not in best[sha256]]
-        if (sha256, sha256) not in accepted:
-            yield from leave(others, why_not(sha256))
-            others = []
-        if sha256 in keep:
-            yield from (Removal(file, tuple(best[sha256])) for file in others)
-            continue
-        shown = ordered(group.first, sha256) in decisions.same
-        for file in (*best[sha256], *others):
-            if not shown and _shrinks(file, staying):
-                yield from leave([file], LARGER)
-            elif not file.reference:
-                yield Removal(file, tuple(staying))
-    if len(contents) == 1 and group.first not in contents:
-        yield from leave(staying, why_not(contents[0]))
 
 
 def _shrinks(file: Copy, staying: list[Copy]) -> bool:

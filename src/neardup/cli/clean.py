@@ -135,6 +135,7 @@ def _as_json(
             {
                 "path": str(each.file.path),
                 "kept": str(each.kept.path),
+                "companions": [str(path) for path in each.companions],
                 "bytes": each.frees,
                 "only_here": losses.get(each.file.path, {}),
             }
@@ -159,15 +160,15 @@ def _print(
     moved = "moved" if options.apply else "would be moved"
     linked = ", a hard link in the place of each" if options.link else ""
     freed = human_bytes(sum(each.frees for each in outcome.gone))
-    print(f"{count(len(outcome.gone), 'file')}, {freed}, {moved} to {_shown(place)}{linked}")
+    beside = sum(len(each.companions) for each in outcome.gone)
+    also = f" with {count(beside, 'companion')}" if beside else ""
+    print(f"{count(len(outcome.gone), 'file')}{also}, {freed}, {moved} to {_shown(place)}{linked}")
     _print_folders(outcome.gone)
     gone = {each.file.path for each in outcome.gone}
     _print_some(
         "metadata that only these have, not the copies kept",
         [
-            _shown(
-                f"{path}: " + ", ".join(f"{name} {' '.join(said)}" for name, said in lost.items())
-            )
+            f"{path}: " + ", ".join(f"{name} {' '.join(said)}" for name, said in lost.items())
             for path, lost in losses.items()
             if path in gone
         ],
@@ -201,7 +202,7 @@ def _print_some(title: str, lines: list[str]) -> None:
     if lines:
         print(f"{title}:")
     for line in lines[:_NAMED]:
-        print(f"  {line}")
+        print(f"  {_shown(line)}")
     if len(lines) > _NAMED:
         print(f"  and {len(lines) - _NAMED} more: see --json")
 
@@ -226,7 +227,7 @@ def _undo(options: argparse.Namespace) -> int:
 
 
 def _lines(left: "Iterable[LeftAlone]") -> list[str]:
-    return [_shown(f"{each.path}: {each.why}") for each in left]
+    return [f"{each.path}: {each.why}" for each in left]
 
 
 def _shown(text: object) -> str:
