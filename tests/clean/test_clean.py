@@ -139,6 +139,12 @@ def test_what_is_larger_than_all_that_would_stay_is_for_a_person_to_decide(album
     assert names(run("report", *decide(same=[(SEA, SMALL)]))[1]) == ["sea"]
 
 
+def test_what_may_show_something_of_its_own_is_never_surely_a_copy(album, run):
+    report(("sea", SEA, {}), ("small", SMALL, {"own_content": True}), against="elsewhere")
+    assert names(run("report", "--accept", "sure")[1]) == []
+    assert names(run("report", *decide(same=[(SEA, SMALL)]))[1]) == ["small"]
+
+
 @pytest.mark.parametrize(
     ("name", "change", "why"),
     [

@@ -33,7 +33,17 @@ def decided(same=(), different=(), keep=()) -> Decisions:
     return Decisions(tuple(pairs), frozenset(keep))
 
 
-def entry(path, data: bytes, *, again=False, sure="sure", reference=False, side=10, companions=()):
+def entry(
+    path,
+    data: bytes,
+    *,
+    again=False,
+    sure="sure",
+    reference=False,
+    side=10,
+    companions=(),
+    own_content=False,
+):
     """A file of groups.json."""
     return {
         "path": str(path),
@@ -45,6 +55,7 @@ def entry(path, data: bytes, *, again=False, sure="sure", reference=False, side=
         "sure": sure,
         "reference": reference,
         "companions": list(companions),
+        "own_content": own_content,
     }
 
 

@@ -87,12 +87,14 @@ class Group:
     Attributes:
         contents: sha256 to the files that hold it, the first content and file in front.
         proposed: the first is known to be the one to keep.
-        sure: contents that are surely copies of the first.
+        sure: contents that are surely copies of the first, and show nothing that it lacks.
+        across: the first lies in the folder compared against, so that it stays whatever is said.
     """
 
     contents: Mapping[str, tuple[Copy, ...]]
     proposed: bool
     sure: frozenset[str]
+    across: bool
 
     @classmethod
     def of(cls, written: Mapping[str, Any], folder: Path, *, across: bool) -> Self:
@@ -119,7 +121,12 @@ class Group:
         return cls(
             {sha256: tuple(copies) for sha256, copies in contents.items()},
             written["proposed"],
-            frozenset(file["sha256"] for file in written["files"] if file["sure"] == "sure"),
+            frozenset(
+                file["sha256"]
+                for file in written["files"]
+                if file["sure"] == "sure" and not file.get("own_content")
+            ),
+            across,
         )
 
     @property
@@ -220,7 +227,8 @@ def _to_keep(group: Group, contents: list[str], decisions: Decisions) -> tuple[l
     if {ordered(a, b) for a in contents for b in contents if a != b} & decisions.different:
         return [], CONTRADICTION
     keep = [sha256 for sha256 in contents if sha256 in decisions.keep]
-    if not keep and (len(contents) == 1 or (group.proposed and group.first in contents)):
+    knows = group.first in contents and (group.proposed or group.across)
+    if not keep and (knows or len(contents) == 1):
         keep = contents[:1]
     return keep, NO_CHOICE
 

@@ -14,6 +14,7 @@ from typing import Any
 from neardup.files import replacing, write_text
 from neardup.library.file import File
 from neardup.probability import evidence, in_a_word
+from neardup.scan.matching import OWN_CONTENT
 from neardup.scan.result import DuplicateGroup, DuplicatePair, Leakage, Member, ScanResult
 
 FORMAT = 1
@@ -121,6 +122,7 @@ def _file(member: Member, file: File) -> dict[str, Any]:
         "sure": None if member.probability is None else in_a_word(member.probability),
         "evidence": evidence(member.match).round(4).tolist() if member.looked else None,
         "match": None if member.match is None else member.match.sentence("the first", "this"),
+        "own_content": member.match is not None and member.match.kind in OWN_CONTENT,
         "identical_to_previous": file is not member.picture.files[0],
         "width": facts.width,
         "height": facts.height,
