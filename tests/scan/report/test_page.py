@@ -459,6 +459,15 @@ def test_says_what_is_next_and_what_is_left_out(browser, written):
     assert "Skipped files (1)" in rest
 
 
+def test_says_how_many_groups_it_leaves_out(chromium, result, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(report_page, "MAX_FILES", 6)
+    path = tmp_path / "report.html"
+    write_page(result, path)
+    fresh(chromium, path)
+    assert chromium.run("data.groups.length") == 3  # of 2 files each
+    assert "4 groups more, the least sure, are left out" in text(chromium, "#rest")
+
+
 def test_across_two_folders(chromium, result, folder, tmp_path):
     selection = Selection(folders=[folder], against=Path("other place"))
     leakage = Leakage(pictures=7, leaked=[Path("a")] * 4, other_pictures=3, other_leaked=3)

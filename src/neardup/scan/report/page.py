@@ -9,10 +9,10 @@ import json
 import os
 import shlex
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from importlib import resources
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,13 @@ THUMBNAIL_SIDES = ((1_500, 384), (5_000, 256), (10_000, 192))
 """Up to how many pictures, and how many pixels their previews then have: so that the page stays
 below some 90 MB. Pictures after the last number, the least sure, go without; the page says so."""
 
+MAX_FILES = 50_000
+"""In the groups that the page holds, some 40 MB. It says how many groups, the least sure, it leaves
+out: they are in groups.json, and come when those before them are cleaned."""
+
+MAX_LISTED = 10_000
+"""Skipped and blank files that it names."""
+
 _SCRIPTS = ("decisions.js", "groups.js", "grid.js", "viewer.js", "main.js")
 
 
@@ -64,15 +71,17 @@ def write_page(
     result: ScanResult, path: Path, *, workers: int | None = None, show_progress: bool = False
 ) -> None:
     """Write the page; ``workers``: decoding processes for the thumbnails, None for the cores."""
+    shown = replace(result, groups=_first_groups(result.groups))
     data = {
         **summary(result),
+        "groupsInAll": len(result.groups),
         "groups": [
             _with_ways(listed, group)
-            for listed, group in zip(groups(result), result.groups, strict=True)
+            for listed, group in zip(groups(shown), shown.groups, strict=True)
         ],
-        "thumbnails": _thumbnails(result, workers=workers, show_progress=show_progress),
-        "skippedFiles": [[str(entry.path), entry.reason] for entry in result.skipped],
-        "blankFiles": [str(file.path) for file in result.blank],
+        "thumbnails": _thumbnails(shown, workers=workers, show_progress=show_progress),
+        "skippedFiles": [[str(entry.path), entry.reason] for entry in result.skipped[:MAX_LISTED]],
+        "blankFiles": [str(file.path) for file in result.blank[:MAX_LISTED]],
         "decisions": asdict(result.decisions) | {"keep": sorted(result.decisions.keep)},
         "about": about(result),
         "sentences": sentences(result),
@@ -86,6 +95,12 @@ def write_page(
     ):
         page = page.replace(name, content, 1)
     write_text(path, page)
+
+
+def _first_groups(found: Sequence[DuplicateGroup]) -> Sequence[DuplicateGroup]:
+    """The surest, of together at most :data:`MAX_FILES` files."""
+    files = accumulate(len(group.files) for group in found)
+    return found[: max(1, sum(total <= MAX_FILES for total in files))]
 
 
 def _with_ways(listed: dict[str, Any], group: DuplicateGroup) -> dict[str, Any]:

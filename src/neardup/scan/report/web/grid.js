@@ -24,7 +24,7 @@ function element(tag, properties = {}, ...children) {
 function sizeOf(bytes) {
   const units = ["bytes", "kB", "MB", "GB", "TB"];
   let unit = 0;
-  while (bytes >= 1000 && unit < units.length - 1) { bytes /= 1000; unit += 1; }
+  while (bytes >= 999.5 && unit < units.length - 1) { bytes /= 1000; unit += 1; }
   return `${unit && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)} ${units[unit]}`;
 }
 

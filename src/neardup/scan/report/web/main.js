@@ -162,10 +162,11 @@ addEventListener("keydown", (event) => {
 });
 
 // ---- start -------------------------------------------------------------------------------------
-function drawList(title, rows) {
+function drawList(title, rows, all, csv) {
   if (!rows.length) return "";
   const table = element("table");
-  const details = element("details", {}, element("summary", { textContent: `${title} (${rows.length})` }), table);
+  const more = all > rows.length ? `; the first ${rows.length.toLocaleString("en")}, all are in ${csv}` : "";
+  const details = element("details", {}, element("summary", { textContent: `${title} (${all})${more}` }), table);
   details.ontoggle = () => { // drawn when first opened
     if (table.rows.length) return;
     for (const row of rows) table.append(element("tr", {}, ...row.map((text) => element("td", { textContent: text }))));
@@ -183,12 +184,14 @@ function start() {
   byId("summary").title = data.sentences.join("\n");
   byId("command").textContent = data.next;
   const bare = new Set(data.groups.flatMap((group) => group.files.map((file) => file.sha256))).size - Object.keys(data.thumbnails).length;
+  const left = data.groupsInAll - data.groups.length;
   byId("rest").append(...[
     element("p", { textContent: data.sentences[1] }),
+    left > 0 ? element("p", { className: "asks", textContent: `${plural(left, "group")} more, the least sure, are left out, or this page would grow too large. They are in groups.json: clean what is here, then scan again.` }) : "",
     data.scenes ? element("p", { textContent: `${plural(data.scenes, "pair")} look like two shots of one scene and are not called duplicates: see scenes.csv.` }) : "",
     bare > 0 ? element("p", { textContent: `${plural(bare, "picture")} without a preview: it could not be read, or there are so many that this page would grow too large. The viewer loads the files themselves.` }) : "",
-    drawList("Skipped files", data.skippedFiles),
-    drawList("Blank pictures, compared with nothing", data.blankFiles.map((path) => [path]))]);
+    drawList("Skipped files", data.skippedFiles, data.counts.skipped, "skipped.csv"),
+    drawList("Blank pictures, compared with nothing", data.blankFiles.map((path) => [path]), data.counts.blank, "blank.csv")]);
   document.documentElement.classList.toggle("across", across);
   for (const name of ["state", "word", "order"]) controls[name].onchange = () => { filterGroups(); keepSettings(); };
   let waiting = 0;
