@@ -58,7 +58,12 @@ def test_exclude_leaves_out_what_fits_and_include_everything_else(tree, patterns
     assert names == [f"a/{name}" for name in left.split()]
     rest, _ = listed(tree, "a", include=patterns)
     assert sorted([*names, *rest]) == listed(tree, "a")[0]
-    assert listing.left_out == len(rest)
+    assert [str(path.relative_to(tree)) for path in listing.left_out] == sorted(rest)
+
+
+def test_patterns_that_fit_nothing_are_told(tree):
+    _, listing = listed(tree, "a", include=["*.jpg", "*.jpgg"], exclude=["sub", "/sub/", "./sub/x"])
+    assert listing.idle == ["*.jpgg", "./sub/x"]
 
 
 def test_exclude_wins_and_accents_are_one_letter_or_two(tree):

@@ -41,7 +41,7 @@ def test_references_are_kept_and_alone_are_no_group(places, run_scan):
     }
     assert {group["why"] for group in groups} == {
         "it is a reference",
-        "it is a reference, though another seems the original: it has more pixels: 400 x 300",
+        "it is a reference, though a larger copy seems the original",
     }
     assert [group["proposed"] for group in groups] == [
         "though" not in group["why"] for group in groups

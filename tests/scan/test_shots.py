@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dng import dng
-from neardup.library.file import Facts, File, Picture, Skipped
+from neardup.library.file import Facts, File, Picture
 from neardup.scan.shots import companions
 
 
@@ -96,7 +96,7 @@ def test_a_companion_has_one_picture(picture):
         "x/IMG_1.MOV", "x/img_2.xmp", "x/IMG_2.jpg.xmp", "x/IMG_2.mov", "z/IMG_1.MOV",
         "y/IMG_1.png", "y/IMG_1.json",
     ]  # fmt: skip
-    found = companions(pictures, [Skipped(Path(name), "") for name in loose])
+    found = companions(pictures, map(Path, loose))
     assert {str(path): [str(name) for name in names] for path, names in found.items()} == {
         "x/IMG_1.HEIC": ["x/IMG_1.MOV"],
         "x/IMG_2.JPG": ["x/IMG_2.jpg.xmp"],

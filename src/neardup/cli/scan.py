@@ -135,11 +135,14 @@ def _print(result: "ScanResult", out: Path) -> None:
     from neardup.scan.report.sentences import sentences
 
     print("\n".join(sentences(result)))
+    places = [f"look at {out / PAGE}"]
     if result.scenes:
-        print(f"the shots of one scene are in {out / SCENES}")
+        places.append(f"the shots of one scene are in {out / SCENES}")
     if result.leakage is not None and result.leakage.leaked:
-        print(f"what to drop is in {out / LEAKED}")
-    print(f"look at {out / PAGE}")
+        places.append(f"what to drop is in {out / LEAKED}")
+    print("; ".join(places))
+    for pattern in result.idle_patterns:
+        print(f"no file fits the pattern {pattern!r}", file=sys.stderr)
     if result.stray_decisions:
         print(
             f"{result.stray_decisions} of {len(result.decisions)} decisions name pictures that"

@@ -61,14 +61,16 @@ class Listing:
         scanned: below the folders and the references.
         references: those of them that are never touched.
         against: below the folder compared against.
-        left_out: how many files the patterns left out.
+        left_out: files that the patterns left out.
+        idle: patterns that no file fits, misspelt perhaps.
         skipped: folders that cannot be listed, and why.
     """
 
     scanned: Sequence[Path]
     references: frozenset[Path]
     against: Sequence[Path]
-    left_out: int
+    left_out: Sequence[Path]
+    idle: Sequence[str]
     skipped: Sequence[Skipped]
 
 
@@ -88,22 +90,22 @@ def list_selection(selection: Selection, report_folder: Path | None = None) -> L
     """
     against = () if selection.against is None else (selection.against,)
     if against and selection.references:
-        raise NeardupError("--against touches neither of its folders: leave --reference out")
+        raise NeardupError("--against keeps what it names as --reference does: leave that out")
     references, folders, others = (
         [_Root(path, Path(os.path.realpath(path))) for path in paths]
         for paths in (selection.references, selection.folders, against)
     )
     _refuse_two_roles(folders, [*references, *others])
     skipped: list[Skipped] = []
-    left_out = 0
+    left_out: list[Path] = []
+    patterns = _Patterns(selection)
 
     def listed(roots: Sequence[_Root], rivals: Sequence[_Root], known: set[_Place]) -> list[Path]:
-        nonlocal left_out
         found = list(_walk(roots, rivals, known))
         reports = _of_reports([entry.path for entry in found], report_folder)
         found = [entry for entry in found if entry.path not in reports]
-        wanted = [entry for entry in found if _is_wanted(entry, selection)]
-        left_out += len(found) - len(wanted)
+        wanted = [entry for entry in found if patterns.want(entry)]
+        left_out.extend(entry.path for entry in set(found).difference(wanted))
         skipped.extend(Skipped(e.path, e.unlisted) for e in wanted if e.unlisted is not None)
         return [entry.path for entry in wanted if entry.unlisted is None]
 
@@ -113,7 +115,8 @@ def list_selection(selection: Selection, report_folder: Path | None = None) -> L
         scanned=[*untouched, *listed(folders, [*references, *others], known)],
         references=frozenset(untouched),
         against=listed(others, folders, set()),
-        left_out=left_out,
+        left_out=sorted(left_out),
+        idle=sorted(patterns.idle),
         skipped=skipped,
     )
 
@@ -165,19 +168,27 @@ def _walk(roots: Iterable[_Root], rivals: Sequence[_Root], known: set[_Place]) -
             yield _Found(path, inside, unlisted.get(path))
 
 
-def _is_wanted(found: _Found, selection: Selection) -> bool:
-    parts = _plain(found.inside.as_posix()).split("/")
-    if any(_fits(_parts(pattern), parts) for pattern in selection.exclude):
-        return False
-    if not selection.include or found.unlisted is not None:
-        return True
-    return any(_fits(_parts(pattern), parts) for pattern in selection.include)
+class _Patterns:
+    """Attributes:
+    idle: those that nothing has fitted yet.
+    """
+
+    def __init__(self, selection: Selection) -> None:
+        self._include, self._exclude = set(selection.include), set(selection.exclude)
+        self._parts = {each: _parts(each) for each in self._include | self._exclude}
+        self.idle = set(self._parts)
+
+    def want(self, found: _Found) -> bool:
+        parts = _plain(found.inside.as_posix()).split("/")
+        fitting = {each for each, pattern in self._parts.items() if _fits(pattern, parts)}
+        self.idle -= fitting
+        included = not self._include or found.unlisted is not None or fitting & self._include
+        return bool(included) and not fitting & self._exclude
 
 
-@cache
 def _parts(pattern: str) -> list[str]:
     parts = _plain(pattern.rstrip("/")).split("/")
-    return ["**", *parts] if len(parts) == 1 else [part for part in parts if part]
+    return ["**", *parts] if len(parts) == 1 else [part for part in parts if part not in ("", ".")]
 
 
 def _plain(name: str) -> str:

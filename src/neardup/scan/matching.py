@@ -134,9 +134,12 @@ def why_first(
         return "each may show what the other does not", False
     compared = [originals.compare(first, other) for other in others]
     if first.reference:
-        better = [words for winner, words in compared if winner > 0]
-        if better:
-            return f"it is a reference, though another seems the original: {better[0]}", False
+        facts = first.facts
+        if any(
+            winner > 0 and facts.width * facts.height < other.facts.width * other.facts.height
+            for (winner, _), other in zip(compared, others, strict=True)
+        ):
+            return "it is a reference, though a larger copy seems the original", False
         return "it is a reference", True
     if all(winner < 0 for winner, _ in compared):
         reasons = dict.fromkeys(words for _, words in compared)

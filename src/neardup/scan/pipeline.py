@@ -89,7 +89,8 @@ def scan(
     seconds |= intake.seconds
     own = intake.pictures(listing.scanned, listing.references)
     others = intake.pictures(listing.against, frozenset(listing.against))
-    companions = shots.companions([*own, *others], intake.skipped)
+    loose = [*(entry.path for entry in intake.skipped), *listing.left_out]
+    companions = shots.companions([*own, *others], loose)
     own = shots.whole_first(own, companions)
     with timed("search", seconds):
         own_vectors = _vectors(own, intake.contents, bundle.embedding_size)
@@ -149,7 +150,8 @@ def scan(
         companions=companions,
         decisions=options.decisions,
         counts=intake.counts,
-        left_out=listing.left_out,
+        left_out=len(listing.left_out),
+        idle_patterns=listing.idle,
         seconds=seconds,
         search=how,
         stray_decisions=options.decisions.stray(intake.contents),

@@ -242,6 +242,7 @@ class ScanResult:
         stray_decisions: how many of the decisions name a picture that is not here.
         scenes: pairs that a second look takes for two shots of one scene, not called duplicates.
         left_out: how many files the patterns of the selection left out.
+        idle_patterns: patterns of the selection that no file fits, misspelt perhaps.
         companions: of a picture's path, the films and notes that belong to it.
     """
 
@@ -261,6 +262,7 @@ class ScanResult:
     scenes: Sequence[DuplicatePair] = ()
     leakage: Leakage | None = None
     left_out: int = 0
+    idle_patterns: Sequence[str] = ()
     companions: Mapping[Path, Sequence[Path]] = field(default_factory=dict)
 
     @property

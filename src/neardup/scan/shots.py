@@ -1,6 +1,6 @@
 """What belongs together in a folder: a RAW file and its JPEG, a picture and its film or notes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -67,18 +67,18 @@ def _ages(pictures: Sequence[Picture]) -> dict[_Shot, int]:
     return ages
 
 
-def companions(pictures: Sequence[Picture], skipped: Sequence[Skipped]) -> dict[Path, list[Path]]:
+def companions(pictures: Sequence[Picture], others: Iterable[Path]) -> dict[Path, list[Path]]:
     """The files that belong to pictures: IMG_1.MOV and IMG_1.HEIC.xmp to IMG_1.HEIC.
 
     Args:
         pictures: whose files may have companions.
-        skipped: what is no picture.
+        others: files that are no pictures, or that patterns left out.
 
     Returns:
         A picture's path to those of its companions. Each has one picture: of several with its name
         the RAW file, else the first by the alphabet.
     """
-    loose = sorted(e.path for e in skipped if e.path.suffix.lower() in COMPANIONS)
+    loose = sorted(path for path in others if path.suffix.lower() in COMPANIONS)
     if not loose:
         return {}
     files = [(picture.facts.format != RAW, f.path) for picture in pictures for f in picture.files]

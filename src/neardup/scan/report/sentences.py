@@ -7,14 +7,10 @@ def sentences(result: ScanResult) -> list[str]:
     """What a person wants to know first, a line each."""
     counts = result.counts
     lines = []
+    found = count(len(result.groups), "group")
     if result.leakage is None:
-        found = (
-            f"{count(len(result.groups), 'group')}, "
-            f"{count(len(result.spare), 'file')} more than needed, "
-            f"{human_bytes(result.to_gain)} to gain"
-        )
-    else:
-        found = about(result)
+        found += f", {count(len(result.spare), 'file')} more than needed"
+        found += f", {human_bytes(result.to_gain)} to gain"
     lines.append(f"{found} (distance <= {result.threshold:.4f}, {result.at})")
     left_out = f"; {result.left_out} left out by patterns" if result.left_out else ""
     lines.append(
@@ -29,6 +25,8 @@ def sentences(result: ScanResult) -> list[str]:
         )
     if result.scenes:
         lines.append(f"{count(len(result.scenes), 'pair')} look like two shots of one scene")
+    if result.leakage is not None:
+        lines.append(about(result))
     return lines
 
 
