@@ -1,10 +1,12 @@
 """All pairs within a distance: neardup's search against faiss and scikit-learn.
 
-    python benchmarks/search.py [--sizes 10000 100000 1000000] [--vectors FILE.npz]
+    python benchmarks/search.py [--like real.npz] [--sizes 10000 100000 1000000]
 
-Vectors are made up, with the decaying spectrum that trained encoders have and planted copies, or
-come from ``neardup embed``. Each method runs alone in a process of its own. Methods that would take
-too long search a share of the queries; their time is extrapolated, and marked.
+Vectors are made up, as ``benchmarks/vectors.py`` says: from embeddings of real photographs
+(``--like`` what it wrote), or evenly spread. Each method runs alone in a process of its own.
+Methods that would take too long search a share of the queries; their time is extrapolated, and
+marked. ``seconds`` pass on the clock; ``of_two_cores`` is half the processor time, which other
+programs disturb less.
 """
 
 import argparse
@@ -16,82 +18,85 @@ import time
 from pathlib import Path
 
 import numpy as np
+from vectors import Planted, collection, even
 
 from neardup.search import inverted
 from neardup.search.choice import MAX_PAIRS
-from neardup.search.exact import pairs_within
+from neardup.search.exact import Pairs, pairs_within
 
 PATIENCE = 10_000  # queries that the slow methods search at most at a time
 METHODS = ("neardup exact", "neardup inverted", "faiss flat", "scikit-learn")
+EVEN_COPIES = np.linspace(0.0, 1.3, 1000, dtype=np.float32)
 
 
-def made_up(n: int, size: int, spread: float) -> np.ndarray:
-    """(n, size) float32 unit vectors; one in a hundred is a copy of another, moved a little."""
-    rng = np.random.default_rng(0)
-    vectors = rng.standard_normal((n, size), dtype=np.float32)
-    vectors *= (np.arange(1, size + 1, dtype=np.float32) ** -0.5)[rng.permutation(size)]
-    copies = n // 100
-    noise = rng.standard_normal((copies, size), dtype=np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    noise *= spread / np.linalg.norm(noise, axis=1, keepdims=True)
-    vectors[:copies] = vectors[n // 2 : n // 2 + copies] + noise
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def run(method: str, vectors: np.ndarray, threshold: float) -> dict[str, object]:
-    """Seconds for all queries, pairs found (each once), and whether the time is extrapolated."""
+def run(method: str, planted: Planted, threshold: float) -> dict[str, object]:
+    """Share of the queries searched; for neardup also the pairs found, and recall."""
+    vectors = planted.vectors
     n = len(vectors)
     queries = vectors[: min(n, PATIENCE)]
-    started = time.perf_counter()
     if method == "neardup exact":
-        found = len(pairs_within(vectors, threshold).left)
-        return {"seconds": time.perf_counter() - started, "pairs": found}
+        return {"share": 1.0, **found(pairs_within(vectors, threshold), planted, threshold)}
     if method == "neardup inverted":
         pairs, recall = inverted.pairs_within(vectors, threshold, limit=MAX_PAIRS)
-        seconds = time.perf_counter() - started
-        return {"seconds": seconds, "pairs": len(pairs.left), "recall": recall}
+        return {"share": 1.0, "recall": recall, **found(pairs, planted, threshold)}
     if method == "faiss flat":
         import faiss
 
         index = faiss.IndexFlatL2(vectors.shape[1])
         index.add(vectors)
-        started = time.perf_counter()
         index.range_search(queries, threshold**2)
     else:
         from sklearn.neighbors import NearestNeighbors
 
         neighbours = NearestNeighbors(radius=threshold, algorithm="brute", n_jobs=-1).fit(vectors)
-        started = time.perf_counter()
         neighbours.radius_neighbors(queries)
-    seconds = time.perf_counter() - started
-    return {"seconds": seconds * n / len(queries), "extrapolated": len(queries) < n}
+    return {"share": len(queries) / n}
+
+
+def found(pairs: Pairs, planted: Planted, threshold: float) -> dict[str, object]:
+    expected = planted.keys(threshold)
+    known = np.isin(expected, pairs.left * len(planted.vectors) + pairs.right)
+    return {"pairs": len(pairs.left), "planted": len(expected), "planted_found": known.mean()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--dimensions", type=int, default=512)
-    parser.add_argument("--threshold", type=float, default=0.5)
-    parser.add_argument("--vectors", type=Path, help="an .npz file of `neardup embed` instead")
+    parser.add_argument("--dimensions", type=int, default=512, help="of evenly spread vectors")
+    parser.add_argument("--threshold", type=float, default=1.0528)
+    parser.add_argument("--like", type=Path, help="what benchmarks/vectors.py wrote")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.one:
-        if options.vectors:
-            vectors = np.load(options.vectors)["embedding"][: options.sizes[0]]
-        else:
-            vectors = made_up(options.sizes[0], options.dimensions, 0.6 * options.threshold)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        figures = run(options.one, vectors, options.threshold)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        figures["seconds"] = round(float(str(figures["seconds"])), 2)
-        memory = {"peak_mb": round(peak), "before_mb": round(before)}
-        print(json.dumps({"method": options.one, "vectors": len(vectors), **figures, **memory}))
+    if not options.one:
+        for size in options.sizes:
+            for method in options.methods:
+                arguments = [*sys.argv[1:], "--sizes", str(size), "--one", method]
+                subprocess.run([sys.executable, __file__, *arguments], check=True)
         return
-    for size in options.sizes:
-        for method in options.methods:
-            arguments = [*sys.argv[1:], "--sizes", str(size), "--one", method]
-            subprocess.run([sys.executable, __file__, *arguments], check=True)
+    n = options.sizes[0]
+    if options.like:
+        like = np.load(options.like)
+        planted = collection(like["embedding"], like["copies"], n)
+    else:
+        planted = even(options.dimensions, EVEN_COPIES, n)
+    started, busy = time.perf_counter(), time.process_time()
+    figures = run(options.one, planted, options.threshold)
+    share = float(str(figures.pop("share")))
+    print(
+        json.dumps(
+            {
+                "method": options.one,
+                "vectors": n,
+                "seconds": round((time.perf_counter() - started) / share, 2),
+                "of_two_cores": round((time.process_time() - busy) / 2 / share, 2),
+                "extrapolated": share < 1,
+                **figures,
+                "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            }
+        ),
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
