@@ -150,3 +150,32 @@ def test_the_inverted_file_keeps_no_more_pairs_than_the_exact_search(monkeypatch
     truth = {*zip(exact.left.tolist(), exact.right.tolist(), strict=True)}
     assert len(pairs) == 200
     assert len(pairs & truth) > 180, "the nearest, but for what the cells miss"
+
+
+@pytest.mark.parametrize("size", [40, 128])
+def test_the_inverted_file_finds_planted_copies_of_evenly_spread_vectors(size):
+    pytest.importorskip("faiss")
+    from neardup.search import inverted
+
+    rng = np.random.default_rng(6)
+    vectors = unit(rng.normal(size=(6_000, size)))
+    copies = unit(vectors[:200] + 0.7 * unit(rng.normal(size=(200, size))))
+    vectors[1000:1200] = copies
+    pairs, recall = inverted.pairs_within(vectors, 0.75, limit=10**6)
+    found = {*zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)}
+    planted = {(i, 1000 + i) for i in range(200) if l2(vectors[i], vectors[1000 + i]) <= 0.75}
+    assert len(planted) > 150
+    assert len(planted & found) >= 0.97 * len(planted)
+    assert 0 <= recall <= 1
+
+
+def test_the_inverted_file_bears_a_picture_that_is_there_a_thousand_times():
+    pytest.importorskip("faiss")
+    from neardup.search import inverted
+
+    vectors = unit(np.random.default_rng(7).normal(size=(3000, 64)))
+    vectors[::3] = vectors[0]
+    pairs, recall = inverted.pairs_within(vectors, 0.3, limit=10**6)
+    assert len(pairs.left) == 1000 * 999 // 2
+    assert recall == 1
+    assert len(inverted.pairs_within(vectors, 0.3, limit=100)[0].left) == 100
