@@ -246,8 +246,7 @@ def test_no_picture_is_lost_and_all_come_back(data, ground):
         )
         after = looked()
         event(f"{how}, moved {before != after}, killed {killed}, across {across is not None}")
-        if how == "folder" or not killed:
-            check_nothing_lost(root, before, after, world, decisions, accepted)
+        check_nothing_lost(root, before, after, world, decisions, accepted)
         for kill_at in draw(st.lists(st.sampled_from(range(1, 400)), max_size=2)):
             in_child(lambda: undo_all(quarantine), kill_at=kill_at, across=across)
         in_child(lambda: undo_all(quarantine), across=across)

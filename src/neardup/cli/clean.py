@@ -166,7 +166,7 @@ def _print(
     _print_folders(outcome.gone)
     gone = {each.file.path for each in outcome.gone}
     _print_some(
-        "metadata that only these have, not the copies kept",
+        "only these say, and not the copies kept",
         [
             f"{path}: " + ", ".join(f"{name} {' '.join(said)}" for name, said in lost.items())
             for path, lost in losses.items()
@@ -178,7 +178,9 @@ def _print(
     _print_some("left alone", _lines(outcome.left))
     if outcome.missing:
         print(f"not there any more, as after an earlier cleaning: {len(outcome.missing)}")
-    if journal is not None:
+    if journal is not None and options.to == "trash":
+        print("to bring files back, restore them in the desktop's trash")
+    elif journal is not None:
         print(f"to bring all back: neardup clean --undo {shlex.quote(_shown(journal))}")
     elif outcome.gone and not options.apply:
         print("nothing was touched: --apply does it")
@@ -221,7 +223,8 @@ def _undo(options: argparse.Namespace) -> int:
         }
         print(json.dumps(answer))
     else:
-        print(f"{count(len(result.back), 'file')} brought back")
+        rest = "" if result.missing else "; everything is in its place"
+        print(f"{count(len(result.back), 'file')} brought back{rest}")
         _print_some("not brought back", _lines(result.missing))
     return SOME_LEFT if result.missing else DONE
 
