@@ -52,18 +52,21 @@ function drawTile(group, at) {
   const badge = element("button", { type: "button", className: "badge", disabled: fixed });
   if (!fixed) badge.title = "Keep this one (b)";
   const place = shortPath(file.path);
-  const tile = element("figure", { className: "tile" }, open, badge, element("figcaption", { title: file.path },
+  const caption = element("figcaption", { title: file.path },
     element("b", { textContent: nameOf(file.path) }),
     element("span", { textContent: folderOf(place) || "." }),
-    element("span", { textContent: `${file.width} × ${file.height} · ${sizeOf(file.bytes)}` })));
-  const rejects = element("button", { type: "button", className: "not", textContent: "✕", title: "Not the same (x)" });
+    element("span", { textContent: `${file.width} × ${file.height} · ${sizeOf(file.bytes)}` }));
+  const tile = element("figure", { className: "tile" }, open, badge, caption);
+  const rejects = element("button", { type: "button", className: "not", textContent: "✕" });
+  rejects.title = "Not the same (x)";
   if (file.pair && group.members.length > 1) tile.append(rejects);
   open.onclick = () => openViewer(group, Math.max(at, 1));
-  badge.onclick = () => decide(group, () => keep(group, file), { stay: true });
+  badge.onclick = () => decide(group, () => keep(group, [file]), { stay: true });
   rejects.onclick = () => decide(group, () => reject(group, file), { stay: true });
   tile.refresh = (fate) => {
     tile.dataset.fate = fate;
-    badge.textContent = !file.reference ? SPOKEN[fate] : across ? `in ${nameOf(data.against)}` : "reference";
+    badge.textContent = !file.reference ? SPOKEN[fate]
+      : across ? `in ${nameOf(data.against)}` : "reference";
     const name = nameOf(file.path);
     badge.setAttribute("aria-label", `${badge.textContent}: keep ${name}`);
     badge.setAttribute("aria-pressed", String(isChosen(file)));
@@ -79,7 +82,8 @@ function drawCard(group) {
   for (let at = 0; at < Math.min(group.files.length, TILES); at += 1) strip.append(drawTile(group, at));
   strip.classList.toggle("many", group.files.length > 2);
   if (group.files.length > TILES) {
-    const more = element("button", { type: "button", className: "more", textContent: `${group.files.length - TILES} more` });
+    const more = element("button", { type: "button", className: "more" });
+    more.textContent = `${group.files.length - TILES} more`;
     more.onclick = () => openViewer(group, TILES);
     strip.append(more);
   }

@@ -100,16 +100,17 @@ function reject(group, file) {
   });
 }
 
-/** The file stays and the rest of its group are its copies; `also`: beside those that stay. */
-function keep(group, file, { also = false } = {}) {
+/** The files stay and the rest of their group are copies; `also`: beside those that stay already. */
+function keep(group, files, { also = false } = {}) {
   if (across) return false;
-  const staying = also ? group.files.filter((each, at) => fatesOf(group)[at] === "keep") : [];
-  return change(also ? "kept as well" : "kept", group.number, (set) => {
-    for (const each of [file, ...staying]) {
+  const fates = fatesOf(group);
+  const staying = [...files, ...group.files.filter((_, at) => also && fates[at] === "keep")];
+  return change("kept", group.number, (set) => {
+    for (const each of staying) {
       set(short(each.sha256), STAYS);
       if (each.pair && !each.identical_to_previous) set(each.pair, SAME);
     }
-    const stays = new Set([file, ...staying].map((each) => each.sha256));
+    const stays = new Set(staying.map((each) => each.sha256));
     for (const each of group.files) if (!stays.has(each.sha256)) set(short(each.sha256), null);
     acceptMembers(group, set);
   });

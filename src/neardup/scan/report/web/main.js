@@ -1,7 +1,10 @@
 // ---- the page as a whole: what every change redraws, the controls, the keys ---------------------
-const controls = Object.fromEntries(["search", "state", "word", "order", "size"].map((name) => [name, byId(name)]));
+const controls = Object.fromEntries(
+  ["search", "state", "word", "order", "size"].map((name) => [name, byId(name)]));
 const settingsName = "neardup page";
-const asked = () => Object.fromEntries(Object.entries(controls).map(([name, input]) => [name, input.value]));
+const asked = () => Object.fromEntries(
+  Object.entries(controls).map(([name, input]) => [name, input.value]));
+const numberOf = (number) => number.toLocaleString("en");
 const undecidedLeft = () => data.groups.length - review().reviewed;
 
 let warned = false; // that the browser keeps nothing
@@ -15,31 +18,35 @@ function refresh() {
   byId("progress").max = data.groups.length || 1;
   byId("progress").value = reviewed;
   const all = data.groups.length;
-  byId("reviewed").textContent = `${reviewed.toLocaleString("en")} of ${all.toLocaleString("en")} reviewed, `
+  byId("reviewed").textContent = `${numberOf(reviewed)} of ${numberOf(all)} reviewed, `
     + `${sizeOf(gain)} to gain${possible > gain ? ` (of ${sizeOf(possible)})` : ""}`;
   byId("undo").disabled = !changes.length;
   const sure = visible.filter(isSure).length;
-  byId("bulk").textContent = `Accept ${sure.toLocaleString("en")} that are sure`;
+  byId("bulk").textContent = `Accept ${numberOf(sure)} that are sure`;
   byId("bulk").disabled = !sure;
-  if (storageFails && !warned) say("This browser keeps nothing for this page: save the decisions before you close it.");
-  warned ||= storageFails;
+  if (!storageFails || warned) return;
+  say("This browser keeps nothing for this page: save the decisions before you close it.");
+  warned = true;
 }
 
 /** Make a change of a group; when that decides it, go on to the next one to review. */
 function decide(group, make, { stay = false } = {}) {
-  if (!make()) return;
+  const changed = make();
   const state = stateOf(group);
   if (visible.includes(group)) current.place = visible.indexOf(group);
   markCurrent();
-  say(`Group ${group.number + 1} ${changes.at(-1).what}${state === "choose" ? ": now choose which to keep (b)" : ""}`);
+  if (state === "choose") say("Now choose which to keep (b).");
+  else if (changed) say(`${nameOf(group.files[0].path)}: ${changes.at(-1).what}`);
+  if (!changed) return;
   refresh();
   if (stay || !["accepted", "rejected"].includes(state)) {
     if (!stay && viewer.open && verdictOf(group.files[shown.at]) === DIFFERENT) stepInViewer(1);
     return;
   }
   const place = nextToReview(visible.indexOf(group));
-  if (place < 0) say(undecidedLeft() ? "All that are shown are reviewed." : "All are reviewed: save the decisions.");
-  else if (viewer.open) openViewer(visible[place]);
+  if (place < 0) {
+    say(undecidedLeft() ? "All that are shown are reviewed." : "All are reviewed: save the decisions.");
+  } else if (viewer.open) openViewer(visible[place]);
   else focusGroup(place);
 }
 
@@ -86,13 +93,13 @@ function bulk() {
 function save() {
   saveDecisions();
   const left = undecidedLeft();
-  say(`Saved as neardup-decisions.json where your browser puts downloads${left ? `; ${plural(left, "group")} still to review` : ""}.`);
+  say("Saved as neardup-decisions.json where your browser puts downloads"
+    + `${left ? `; ${plural(left, "group")} still to review` : ""}.`);
   byId("bar").classList.add("saved");
 }
 
 async function copyCommand() {
-  const text = data.next;
-  try { await navigator.clipboard.writeText(text); } catch {
+  try { await navigator.clipboard.writeText(data.next); } catch {
     getSelection().selectAllChildren(byId("command"));
     document.execCommand("copy");
   }
@@ -117,25 +124,28 @@ const gridKeys = {
   Enter: withGroup((group) => openViewer(group, current.at)),
   a: withGroup((group) => decide(group, () => accept(group))),
   x: withGroup((group, file) => decide(group, () => reject(group, file))),
-  b: withGroup((group, file) => decide(group, () => keep(group, file))),
-  B: withGroup((group, file) => decide(group, () => keep(group, file, { also: true }), { stay: true })),
+  b: withGroup((group, file) => decide(group, () => keep(group, [file]))),
+  B: withGroup((group, file) => decide(group, () => keep(group, [file], { also: true }), { stay: true })),
   "/": () => controls.search.focus(),
 };
-const compared = () => shown.group.files[shown.at];
+const left = () => shown.group.files[0];
+const right = () => shown.group.files[shown.at];
+const keepInViewer = (...files) => decide(shown.group,
+  () => keep(shown.group, files, { also: files.length > 1 }));
 const viewerKeys = {
   j: () => stepGroupInViewer(1),
   k: () => stepGroupInViewer(-1),
-  n: () => { const place = nextToReview(current.place); if (place >= 0) openViewer(visible[place]); },
+  n: () => openViewer(visible[nextToReview(current.place)] ?? shown.group, 1),
   ArrowRight: () => stepInViewer(1),
   ArrowLeft: () => stepInViewer(-1),
   ArrowDown: () => stepGroupInViewer(1),
   ArrowUp: () => stepGroupInViewer(-1),
   a: () => decide(shown.group, () => accept(shown.group)),
-  x: () => decide(shown.group, () => reject(shown.group, compared())),
-  b: () => decide(shown.group, () => keep(shown.group, compared())),
-  "]": () => decide(shown.group, () => keep(shown.group, compared())),
-  "[": () => decide(shown.group, () => keep(shown.group, shown.group.files[0])),
-  B: () => decide(shown.group, () => keepBoth(shown.group), { stay: true }),
+  x: () => decide(shown.group, () => reject(shown.group, right())),
+  b: () => keepInViewer(right()),
+  "]": () => keepInViewer(right()),
+  "[": () => keepInViewer(left()),
+  B: () => keepInViewer(left(), right()),
   "+": () => zoomBy(1.5),
   "=": () => zoomBy(1.5),
   "-": () => zoomBy(1 / 1.5),
@@ -149,11 +159,12 @@ const everywhere = { u: undo, s: save, "?": () => byId("help").showModal() };
 addEventListener("keydown", (event) => {
   const undoing = (event.ctrlKey || event.metaKey) && event.key === "z";
   if (byId("help").open || (!undoing && (event.ctrlKey || event.metaKey || event.altKey))) return;
-  const typing = event.target.closest?.(event.key.length === 1 ? "input[type=search], select" : "input, select");
-  if (typing && (event.key.length === 1 || event.key.startsWith("Arrow") || ["Home", "End", "Enter"].includes(event.key))) return;
-  if (typing && event.key === "Escape") typing.blur();
-  const onButton = event.target.closest?.("button, a, summary");
-  if (onButton && !onButton.classList.contains("thumb") && ["Enter", " "].includes(event.key)) return;
+  const letter = event.key.length === 1;
+  const input = event.target.closest?.(letter ? "input[type=search], select" : "input, select");
+  if (input && event.key === "Escape") input.blur();
+  if (input && (letter || /^(Arrow.*|Home|End|Enter)$/.test(event.key))) return;
+  const button = event.target.closest?.("button:not(.thumb), a, summary");
+  if (button && ["Enter", " "].includes(event.key)) return;
   const keys = { ...everywhere, ...(viewer.open ? viewerKeys : gridKeys) };
   const act = undoing ? undo : Object.hasOwn(keys, event.key) ? keys[event.key] : null;
   if (!act) return;
@@ -165,35 +176,51 @@ addEventListener("keydown", (event) => {
 function drawList(title, rows, all, csv) {
   if (!rows.length) return "";
   const table = element("table");
-  const more = all > rows.length ? `; the first ${rows.length.toLocaleString("en")}, all are in ${csv}` : "";
-  const details = element("details", {}, element("summary", { textContent: `${title} (${all})${more}` }), table);
+  const more = all > rows.length ? `; the first ${numberOf(rows.length)}, all are in ${csv}` : "";
+  const summary = element("summary", { textContent: `${title} (${numberOf(all)})${more}` });
+  const details = element("details", {}, summary, table);
   details.ontoggle = () => { // drawn when first opened
     if (table.rows.length) return;
-    for (const row of rows) table.append(element("tr", {}, ...row.map((text) => element("td", { textContent: text }))));
+    const cell = (text) => element("td", { textContent: text });
+    table.append(...rows.map((row) => element("tr", {}, ...row.map(cell))));
   };
   return details;
+}
+
+function drawRest() {
+  const say = (text, className = "") => element("p", { textContent: text, className });
+  const left = data.groupsInAll - data.groups.length;
+  const contents = new Set(data.groups.flatMap((group) => group.files.map((file) => file.sha256)));
+  const bare = contents.size - Object.keys(data.thumbnails).length;
+  byId("rest").append(
+    say(data.sentences[1]),
+    left > 0 ? say(`${plural(left, "group")} more, the least sure, are left out, or this page would grow`
+      + " too large. They are in groups.json: clean what is here, then scan again.", "asks") : "",
+    data.scenes ? say(`${plural(data.scenes, "pair")} look like two shots of one scene and are not`
+      + " called duplicates: see scenes.csv.") : "",
+    bare > 0 ? say(`${plural(bare, "picture")} without a preview: it could not be read, or there are so`
+      + " many that this page would grow too large. The viewer loads the files themselves.") : "",
+    drawList("Skipped files", data.skippedFiles, data.counts.skipped, "skipped.csv"),
+    drawList("Blank pictures, compared with nothing", data.blankFiles.map((path) => [path]),
+      data.counts.blank, "blank.csv"));
 }
 
 function start() {
   loadMarks();
   controls.size.value = Math.max(330, Math.min(460, innerWidth * 0.17)); // larger where space allows
   try {
-    for (const [name, value] of Object.entries(JSON.parse(localStorage.getItem(settingsName) ?? "{}"))) controls[name].value = value;
+    const { order, size } = JSON.parse(localStorage.getItem(settingsName));
+    Object.assign(controls.order, { value: order });
+    Object.assign(controls.size, { value: size });
   } catch { /* off */ }
   byId("summary").textContent = across ? data.sentences[0] : `${data.about}: ${data.sentences[0]}`;
   byId("summary").title = data.sentences.join("\n");
   byId("command").textContent = data.next;
-  const bare = new Set(data.groups.flatMap((group) => group.files.map((file) => file.sha256))).size - Object.keys(data.thumbnails).length;
-  const left = data.groupsInAll - data.groups.length;
-  byId("rest").append(...[
-    element("p", { textContent: data.sentences[1] }),
-    left > 0 ? element("p", { className: "asks", textContent: `${plural(left, "group")} more, the least sure, are left out, or this page would grow too large. They are in groups.json: clean what is here, then scan again.` }) : "",
-    data.scenes ? element("p", { textContent: `${plural(data.scenes, "pair")} look like two shots of one scene and are not called duplicates: see scenes.csv.` }) : "",
-    bare > 0 ? element("p", { textContent: `${plural(bare, "picture")} without a preview: it could not be read, or there are so many that this page would grow too large. The viewer loads the files themselves.` }) : "",
-    drawList("Skipped files", data.skippedFiles, data.counts.skipped, "skipped.csv"),
-    drawList("Blank pictures, compared with nothing", data.blankFiles.map((path) => [path]), data.counts.blank, "blank.csv")]);
+  drawRest();
   document.documentElement.classList.toggle("across", across);
-  for (const name of ["state", "word", "order"]) controls[name].onchange = () => { filterGroups(); keepSettings(); };
+  for (const name of ["state", "word", "order"]) {
+    controls[name].onchange = () => { filterGroups(); keepSettings(); };
+  }
   let waiting = 0;
   controls.search.oninput = () => { clearTimeout(waiting); waiting = setTimeout(filterGroups, 120); };
   controls.size.oninput = () => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(resize); };

@@ -5,13 +5,17 @@ const viewer = byId("viewer");
 const stage = byId("stage");
 const amount = byId("amount");
 const amountInput = amount.querySelector("input");
-const MODES = { side: "Side by side", blink: "Blink", wipe: "Slider", difference: "Difference", explained: "Explained" };
+const MODES = {
+  side: "Side by side", blink: "Blink", wipe: "Slider", difference: "Difference", explained: "Explained",
+};
+const FILM = 30; // pictures of a group shown before and after the one that is compared
 const BLINK_MS = 700;
 const IDENTITY = [1, 0, 0, 1, 0, 0];
 
 const shown = { group: null, at: 1, mode: "side" };
-const view = { zoom: 1, x: 0.5, y: 0.5 }; // what lies in the panels' centre, as shares of the frame
-let panels = []; // { frame, layers: [{ node, map }], element, fixed }
+const WHOLE = { zoom: 1, x: 0.5, y: 0.5 };
+const view = { ...WHOLE }; // x and y: what lies in the panels' centre, as shares of their frames
+let panels = []; // { frame, layers: [{ node, map }], element, fixed, link: map from the first frame }
 let blinking = 0;
 
 // ---- affine maps as CSS writes them: [a, b, c, d, e, f] takes (x, y) to (ax + cy + e, bx + dy + f)
@@ -37,28 +41,30 @@ function arrange(mode, a, b) {
   const both = whole === a
     ? [layer(a, IDENTITY), layer(b, invertMap(map))] : [layer(a, map), layer(b, IDENTITY)];
   const laid = [ // what both show, as the part shows it
-    { ...layer(whole, toPart), within: part, toWithin: toPart },
-    { ...layer(part, IDENTITY), within: whole, toWithin: invertMap(toPart) }];
+    { ...layer(whole, toPart), clip: { frame: part, map: toPart } },
+    { ...layer(part, IDENTITY), clip: { frame: whole, map: invertMap(toPart) } }];
   switch (mode) {
     case "side": return [
       { title: nameOf(a.path), frame: a, layers: [layer(a, IDENTITY)] },
-      { title: nameOf(b.path), frame: b, layers: [layer(b, IDENTITY)] }];
+      { title: nameOf(b.path), frame: b, layers: [layer(b, IDENTITY)], link: map }];
     case "explained": return [
-      { title: `${nameOf(whole.path)}, and where the other lies`, frame: whole, layers: [layer(whole, IDENTITY)],
-        outline: cornersOf(part).map((corner) => applyMap(invertMap(toPart), corner)), fixed: true },
+      { title: `${nameOf(whole.path)}, and where the other lies`, fixed: true,
+        frame: whole, layers: [layer(whole, IDENTITY)],
+        outline: cornersOf(part).map((corner) => applyMap(invertMap(toPart), corner)) },
       { title: nameOf(part.path), frame: part, layers: [layer(part, IDENTITY)] },
       { title: `${nameOf(whole.path)}, laid over it`, frame: part, layers: [laid[0]] },
       { title: "difference", frame: part, layers: laid, difference: true }];
-    case "difference": return [{ title: "black where they agree", frame: part, layers: laid, difference: true }];
+    case "difference": return [
+      { title: "black where they agree", frame: part, layers: laid, difference: true }];
     default: return [{ title: "", frame: whole, layers: both }];
   }
 }
 
-function drawLayer({ file, map, within, toWithin }, note) {
+function drawLayer({ file, map, clip }, note) {
   const node = element("img", { alt: file.path, draggable: false });
   Object.assign(node.style, { width: `${file.width}px`, height: `${file.height}px` });
-  if (within) {
-    const corners = cornersOf(within).map((corner) => applyMap(invertMap(toWithin), corner));
+  if (clip) {
+    const corners = cornersOf(clip.frame).map((corner) => applyMap(invertMap(clip.map), corner));
     node.style.clipPath = `polygon(${corners.map(([x, y]) => `${x}px ${y}px`).join(",")})`;
   }
   if (data.thumbnails[file.sha256]) node.src = data.thumbnails[file.sha256];
@@ -89,17 +95,42 @@ function drawPanel(panel) {
   return { ...panel, layers, element: area };
 }
 
-/** Place every layer, in as many columns as make the pictures largest: the frame fits its panel at
- * zoom 1. */
+const fit = (width, height, frame) => Math.min(width / frame.width, height / frame.height);
+
+/** As many columns of panels as make the pictures largest. */
+function bestColumns() {
+  const scale = (columns) => {
+    const rowsOfPanels = Math.ceil(panels.length / columns);
+    const [width, height] = [stage.clientWidth / columns, stage.clientHeight / rowsOfPanels - 24];
+    return Math.min(...panels.map(({ frame }) => fit(width, height, frame)));
+  };
+  return panels.reduce((best, _, at) => (scale(at + 1) > scale(best) ? at + 1 : best), 1);
+}
+
+/** What a panel shows: all of its frame, or the view, whose centre a linked panel finds again. */
+function viewOf({ frame, fixed, link }) {
+  if (fixed) return WHOLE;
+  if (!link) return view;
+  const first = panels[0].frame;
+  const [x, y] = applyMap(link, [view.x * first.width, view.y * first.height]);
+  return within({ zoom: view.zoom, x: x / frame.width, y: y / frame.height });
+}
+
+/** The view, moved so that it shows nothing beyond its frame. */
+function within({ zoom, x, y }) {
+  const reach = 0.5 - 0.5 / zoom;
+  const limit = (share) => Math.max(0.5 - reach, Math.min(0.5 + reach, share));
+  return { zoom, x: limit(x), y: limit(y) };
+}
+
+/** Place every layer: at zoom 1 the frame fits its panel. */
 function place() {
-  const fit = (columns) => Math.min(...panels.map(({ frame }) => Math.min(stage.clientWidth / columns / frame.width,
-    (stage.clientHeight / Math.ceil(panels.length / columns) - 24) / frame.height)));
-  const best = panels.reduce((most, _, at) => (fit(at + 1) > fit(most) ? at + 1 : most), 1);
-  stage.style.setProperty("--columns", best);
-  for (const { frame, layers, element: area, fixed } of panels) {
-    const { clientWidth: width, clientHeight: height } = area;
-    const at = fixed ? { zoom: 1, x: 0.5, y: 0.5 } : view;
-    const scale = Math.min(width / frame.width, height / frame.height) * at.zoom;
+  stage.style.setProperty("--columns", bestColumns());
+  for (const panel of panels) {
+    const { frame, layers } = panel;
+    const { clientWidth: width, clientHeight: height } = panel.element;
+    const at = viewOf(panel);
+    const scale = fit(width, height, frame) * at.zoom;
     const left = width / 2 - at.x * frame.width * scale;
     const top = height / 2 - at.y * frame.height * scale;
     for (const { node, map } of layers) {
@@ -117,64 +148,64 @@ function zoomBy(factor, [x, y] = [0.5, 0.5]) {
 }
 
 function moveBy(x, y) {
-  const reach = 0.5 - 0.5 / view.zoom;
-  view.x = Math.max(0.5 - reach, Math.min(0.5 + reach, view.x + x));
-  view.y = Math.max(0.5 - reach, Math.min(0.5 + reach, view.y + y));
+  Object.assign(view, within({ zoom: view.zoom, x: view.x + x, y: view.y + y }));
   place();
 }
 
-/** The point of the frame under the pointer, and how much of the frame one pixel is. */
-function under(event) {
+/** So many pixels of the window on a panel, as shares of the first panel's frame. */
+function shares({ frame, element: area, link }, x, y) {
+  const scale = fit(area.clientWidth, area.clientHeight, frame) * view.zoom;
+  if (!link) return [x / (frame.width * scale), y / (frame.height * scale)];
+  const first = panels[0].frame;
+  const [a, b, c, d] = invertMap(link);
+  return [(a * x + c * y) / (first.width * scale), (b * x + d * y) / (first.height * scale)];
+}
+
+function zoomAt(event) {
   const area = event.target.closest(".area");
   const panel = panels.find((each) => each.element === area && !each.fixed);
-  if (!panel) return null;
-  const box = area.getBoundingClientRect();
-  const scale = Math.min(box.width / panel.frame.width, box.height / panel.frame.height) * view.zoom;
-  const step = [1 / (panel.frame.width * scale), 1 / (panel.frame.height * scale)];
-  return { step, point: [
-    view.x + (event.clientX - box.left - box.width / 2) * step[0],
-    view.y + (event.clientY - box.top - box.height / 2) * step[1]] };
+  if (!panel) return;
+  event.preventDefault();
+  const { left, top, width, height } = area.getBoundingClientRect();
+  const [x, y] = shares(panel, event.clientX - left - width / 2, event.clientY - top - height / 2);
+  zoomBy(Math.exp(-event.deltaY / 400), [view.x + x, view.y + y]);
+}
+
+function wipeTo(event) {
+  const box = panels[0].element.getBoundingClientRect();
+  amountInput.value = (event.clientX - box.left) / box.width * 100;
+  applyAmount();
 }
 
 function listenToPointers() {
   const pointers = new Map();
-  stage.addEventListener("wheel", (event) => {
-    const at = under(event);
-    if (!at) return;
-    event.preventDefault();
-    zoomBy(Math.exp(-event.deltaY / 400), at.point);
-  }, { passive: false });
+  stage.addEventListener("wheel", zoomAt, { passive: false });
   stage.addEventListener("pointerdown", (event) => {
     pointers.set(event.pointerId, event);
     stage.setPointerCapture?.(event.pointerId);
   });
   stage.addEventListener("pointermove", (event) => {
     const before = pointers.get(event.pointerId);
-    if (!before && shown.mode === "wipe") {
-      const box = panels[0].element.getBoundingClientRect();
-      amountInput.value = (event.clientX - box.left) / box.width * 100;
-      applyAmount();
-    }
+    if (!before && shown.mode === "wipe") wipeTo(event);
     if (!before) return;
     pointers.set(event.pointerId, event);
-    const panel = panels.find((each) => !each.fixed);
     const other = [...pointers.values()].find((each) => each.pointerId !== event.pointerId);
     if (other) {
       const spread = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
       zoomBy(spread(event) / Math.max(1, spread(before)));
     } else {
-      const box = panel.element.getBoundingClientRect();
-      const scale = Math.min(box.width / panel.frame.width, box.height / panel.frame.height) * view.zoom;
-      moveBy((before.clientX - event.clientX) / (panel.frame.width * scale),
-        (before.clientY - event.clientY) / (panel.frame.height * scale));
+      const panel = panels.find((each) => !each.fixed);
+      moveBy(...shares(panel, before.clientX - event.clientX, before.clientY - event.clientY));
     }
   });
-  for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, (event) => pointers.delete(event.pointerId));
+  for (const name of ["pointerup", "pointercancel"]) {
+    stage.addEventListener(name, (event) => pointers.delete(event.pointerId));
+  }
   stage.addEventListener("dblclick", () => { if (view.zoom > 1) resetView(); else zoomBy(4); });
 }
 
 function resetView() {
-  Object.assign(view, { zoom: 1, x: 0.5, y: 0.5 });
+  Object.assign(view, WHOLE);
   place();
 }
 
@@ -224,47 +255,52 @@ function drawFacts(a, b) {
     return element("tr", {}, element("th", { textContent: name, scope: "row" }), ...[a, b].map((file) =>
       element("td", { textContent: value(file), title: file.path, className: differs ? "differs" : "" })));
   }));
-  const links = element("p", {}, ...[a, b].map((file, at) =>
-    element("a", { href: file.uri, target: "_blank", textContent: at ? "open the right file" : "open the left file" })));
-  const found = a.sha256 === b.sha256 ? "every byte is the same"
-    : [b.sure, b.match?.replace("the first", "the left").replace("this", "the right"), `distance ${b.distance.toFixed(4)}`,
-      b.probability === null ? null : `probability ${b.probability > 0.9995 ? "above 0.999" : b.probability.toFixed(3)}`].filter(Boolean).join(" · ");
-  byId("facts").replaceChildren(element("p", { className: "found", textContent: found }), table, links);
+  const links = ["left", "right"].map((side, at) => element("a",
+    { href: [a, b][at].uri, target: "_blank", textContent: `open the ${side} file` }));
+  byId("facts").replaceChildren(
+    element("p", { className: "found", textContent: foundOf(a, b) }), table, element("p", {}, ...links));
+}
+
+function foundOf(a, b) {
+  if (a.sha256 === b.sha256) return "every byte is the same";
+  const how = b.match?.replace("the first", "the left").replace("this", "the right");
+  const sure = b.probability === null ? null
+    : `probability ${b.probability > 0.9995 ? "above 0.999" : b.probability.toFixed(3)}`;
+  return [b.sure, how, `distance ${b.distance.toFixed(4)}`, sure].filter(Boolean).join(" · ");
 }
 
 function drawVerdicts(group, a, b) {
   const fates = fatesOf(group);
   const button = (text, key, pressed, act) => {
-    const made = element("button", { type: "button", onclick: act }, `${text} `, element("kbd", { textContent: key }));
+    const made = element("button", { type: "button", onclick: act }, `${text} `);
+    made.append(element("kbd", { textContent: key }));
     made.setAttribute("aria-pressed", String(pressed));
     return made;
   };
   const state = stateOf(group);
   const staying = (file) => fates[group.files.indexOf(file)] === "keep" && isChosen(file);
   const choice = !across && !b.identical_to_previous;
-  byId("verdicts").replaceChildren(...[
-    element("p", { className: fates.includes("") ? "asks" : "", textContent: across ? `the left is in ${data.against}`
-      : group.files.some(isChosen) ? "you chose what to keep"
-        : group.proposed ? `keep the left: ${group.why}` : `which one to keep? ${group.why}` }),
-    button("Accept the group", "a", state === "accepted", () => decide(group, () => accept(group))),
-    button("Not the same", "x", verdictOf(b) === DIFFERENT, () => decide(group, () => reject(group, b))),
-    ...(choice ? [button("Keep left", "[", staying(a), () => decide(group, () => keep(group, a))),
-      button("Keep right", "]", staying(b), () => decide(group, () => keep(group, b))),
-      button("Keep both", "B", staying(a) && staying(b), () => decide(group, () => keepBoth(group)))] : []),
-  ]);
+  const why = across ? `the left is in ${data.against}`
+    : group.files.some(isChosen) ? "you chose what to keep"
+      : `${group.proposed ? "keep the left:" : "which one to keep?"} ${group.why}`;
+  byId("verdicts").replaceChildren(
+    element("p", { className: fates.includes("") ? "asks" : "", textContent: why }),
+    button("Accept the group", "a", state === "accepted", viewerKeys.a),
+    button("Not the same", "x", verdictOf(b) === DIFFERENT, viewerKeys.x));
+  if (choice) byId("verdicts").append(
+    button("Keep left", "[", staying(a), viewerKeys["["]),
+    button("Keep right", "]", staying(b), viewerKeys["]"]),
+    button("Keep both", "B", staying(a) && staying(b), viewerKeys.B));
 }
-
-const keepBoth = (group) => {
-  keep(group, group.files[0], { also: true });
-  return keep(group, group.files[shown.at], { also: true });
-};
 
 function drawFilm(group) {
   const film = byId("film");
   film.hidden = group.files.length < 3;
   if (film.hidden) return film.replaceChildren();
   const fates = fatesOf(group);
-  film.replaceChildren(...group.files.map((file, at) => {
+  const start = Math.max(0, shown.at - FILM);
+  film.replaceChildren(...group.files.slice(start, shown.at + FILM + 1).map((file, offset) => {
+    const at = start + offset;
     const made = element("button", { type: "button", disabled: at === 0, title: file.path }, picture(file));
     made.dataset.fate = fates[at];
     made.setAttribute("aria-label", `${nameOf(file.path)}, ${SPOKEN[fates[at]]}`);
@@ -272,7 +308,7 @@ function drawFilm(group) {
     made.onclick = () => openViewer(group, at);
     return made;
   }));
-  const now = film.children[shown.at];
+  const now = film.querySelector("[aria-current=true]");
   return film.scrollTo(now.offsetLeft - film.clientWidth / 2, 0);
 }
 
@@ -285,7 +321,8 @@ function refreshViewer() {
   byId("viewer-group").replaceChildren(
     element("span", { className: "word", textContent: wordOf(group) }),
     element("span", { className: "state", textContent: SPOKEN[stateOf(group)] }),
-    ` ${place + 1} of ${visible.length}${group.files.length > 2 ? `, file ${at + 1} of ${group.files.length}` : ""}`);
+    ` ${place + 1} of ${visible.length}`,
+    group.files.length > 2 ? `, file ${at + 1} of ${group.files.length}` : "");
   viewer.dataset.word = group.word;
   viewer.dataset.state = stateOf(group);
 }
@@ -296,10 +333,11 @@ function openViewer(group, at = 1) {
   current.place = Math.max(0, visible.indexOf(group));
   if (!viewer.open) viewer.showModal();
   drawFacts(group.files[0], group.files[shown.at]);
-  Object.assign(view, { zoom: 1, x: 0.5, y: 0.5 });
+  Object.assign(view, WHOLE);
   refreshViewer();
   showMode(shown.mode);
-  for (const file of visible[current.place + 1]?.files.slice(0, 2) ?? []) new Image().src = file.uri; // ready for the next
+  const next = visible[current.place + 1]?.files.slice(0, 2) ?? [];
+  for (const file of next) new Image().src = file.uri; // loaded before they are asked for
 }
 
 function stepInViewer(step) {
