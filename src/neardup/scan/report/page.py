@@ -74,6 +74,7 @@ def write_page(
     shown = replace(result, groups=_first_groups(result.groups))
     data = {
         **summary(result),
+        "page": str(path.absolute()),
         "groupsInAll": len(result.groups),
         "groups": [
             _with_ways(listed, group)

@@ -4,11 +4,11 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const SAME = "same", DIFFERENT = "different", STAYS = "stays";
 
 const marks = new Map(); // pair of contents: SAME or DIFFERENT; content: STAYS; null: taken back
-const changes = []; // changes, each with the marks before it
+const changes = []; // what was done, to which group's first content, each with the marks before it
 const short = (sha256) => sha256.slice(0, 20); // the browser's storage is small
 const pairOf = (a, b) => [short(a), short(b)].sort().join(" ");
 
-const storeName = `neardup 2 ${data.encoder} ${data.folder} ${data.against}`;
+const storeName = JSON.stringify(["neardup", data.page, data.folder, data.against, data.encoder]);
 let saving = 0;
 let storageFails = false;
 
@@ -20,7 +20,8 @@ function loadMarks() {
   try {
     const stored = JSON.parse(localStorage.getItem(storeName));
     for (const [key, mark] of stored?.marks ?? []) marks.set(key, mark);
-    changes.push(...stored?.changes ?? []);
+    const here = new Set(data.groups.flatMap((group) => group.files.map((file) => short(file.sha256))));
+    changes.push(...(stored?.changes ?? []).filter((each) => here.has(each.first)));
   } catch { storageFails = true; }
 }
 
@@ -37,7 +38,7 @@ function storeMarks() {
 }
 
 /** Make a change that one undo takes back; `make` is given the function that sets a mark. */
-function change(what, number, make) {
+function change(what, group, make) {
   const before = [];
   make((key, mark) => {
     const old = marks.get(key) ?? null;
@@ -46,7 +47,7 @@ function change(what, number, make) {
     marks.set(key, mark);
   });
   if (!before.length) return false;
-  changes.push({ what, number, before });
+  changes.push({ what, first: short(group.files[0].sha256), before });
   saving ||= setTimeout(storeMarks, 200);
   return true;
 }

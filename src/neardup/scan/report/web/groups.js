@@ -73,9 +73,9 @@ function review() {
 // ---- changes -----------------------------------------------------------------------------------
 function accept(group) {
   if (stateOf(group) === "accepted") {
-    return change("taken back", group.number, (set) => clear(group, set));
+    return change("taken back", group, (set) => clear(group, set));
   }
-  return change("accepted", group.number, (set) => acceptMembers(group, set));
+  return change("accepted", group, (set) => acceptMembers(group, set));
 }
 
 function acceptMembers(group, set) {
@@ -92,7 +92,7 @@ function clear(group, set) {
 function reject(group, file) {
   const files = file.pair ? [file] : group.members;
   const taken = files.every((each) => verdictOf(each) === DIFFERENT);
-  return change(taken ? "taken back" : "rejected", group.number, (set) => {
+  return change(taken ? "taken back" : "rejected", group, (set) => {
     for (const each of files) {
       set(each.pair, taken ? null : DIFFERENT);
       if (!each.identical_to_previous) set(short(each.sha256), null);
@@ -105,7 +105,7 @@ function keep(group, files, { also = false } = {}) {
   if (across) return false;
   const fates = fatesOf(group);
   const staying = [...files, ...group.files.filter((_, at) => also && fates[at] === "keep")];
-  return change("kept", group.number, (set) => {
+  return change("kept", group, (set) => {
     for (const each of staying) {
       set(short(each.sha256), STAYS);
       if (each.pair && !each.identical_to_previous) set(each.pair, SAME);
@@ -121,7 +121,7 @@ const isSure = (group) => ["identical", "sure"].includes(group.word)
   && !group.members.some((file) => verdictOf(file) === DIFFERENT);
 
 function acceptSure(groups) {
-  return change(`${groups.length} sure groups accepted`, groups[0]?.number, (set) => {
+  return change(`${groups.length} sure groups accepted`, groups[0], (set) => {
     for (const group of groups) acceptMembers(group, set);
   });
 }

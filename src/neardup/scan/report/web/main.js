@@ -55,7 +55,7 @@ function undo() {
   if (!last) return;
   say(`Undone: ${last.what}`);
   refresh();
-  const place = visible.findIndex((group) => group.number === last.number);
+  const place = visible.findIndex((group) => short(group.files[0].sha256) === last.first);
   if (place < 0) return;
   if (viewer.open) openViewer(visible[place], visible[place] === shown.group ? shown.at : 1);
   else focusGroup(place);
@@ -213,7 +213,7 @@ function start() {
     Object.assign(controls.order, { value: order });
     Object.assign(controls.size, { value: size });
   } catch { /* off */ }
-  byId("summary").textContent = across ? data.sentences[0] : `${data.about}: ${data.sentences[0]}`;
+  byId("summary").textContent = `${data.about}: ${data.sentences[0]}`;
   byId("summary").title = data.sentences.join("\n");
   byId("command").textContent = data.next;
   drawRest();
