@@ -165,6 +165,17 @@ def test_what_changed_is_left_and_said(album, run, name, change, why):
     assert list(Path("neardup-removed").iterdir()) == []
 
 
+def test_what_a_link_that_stays_leads_to_stays(album, run):
+    report(*THREE)
+    (album / "hill").unlink()
+    (album / "hill").symlink_to("small")  # put there since the scan
+    entries = [entry("album/sea", SEA), entry("album/small", SMALL)]
+    lone = [entry("album/hill", HILL), entry("album/sub/sea", SEA)]
+    write_report(Path("report"), [(True, entries), (False, lone)], relative_to=Path.cwd())
+    code, answer = run("report", "--accept", "sure", "--apply")
+    assert (code, names(answer), names(answer, "left")) == (1, [], ["small"])
+
+
 def test_decisions_in_rounds(album, run):
     report(*THREE)
     _, first = run("report", *decide(same=[(SEA, SMALL)]), "--apply")

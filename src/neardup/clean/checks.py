@@ -34,10 +34,9 @@ class Checks:
     """
 
     def __init__(self, plan: Plan) -> None:
-        kept = {copy.path for removal in plan.removals for copy in removal.kept}
         self._needed: set[Path] = set()
         self._intact: dict[Path, _State] = {}
-        for path in kept.union(plan.references, (each.path for each in plan.left)):
+        for path in {copy.path for each in plan.removals for copy in each.kept} | plan.staying:
             self.protect(path)
 
     def protect(self, path: Path) -> None:

@@ -69,16 +69,12 @@ class Journal:
     def create(cls, parent: Path, how: str) -> Self:
         """Begin one in a new folder, named by the time, below another."""
         name = datetime.now().strftime("%Y-%m-%d_%H.%M.%S")
-        number = 1
-        while True:
-            folder = parent / (name if number == 1 else f"{name}_{number}")
-            try:
-                folder.mkdir(parents=True)
-                break
-            except FileExistsError:
-                if not parent.is_dir():
-                    raise NeardupError(f"{parent} is a file; give --to another folder") from None
-                number += 1
+        parent.mkdir(parents=True, exist_ok=True)
+        folder, number = parent / name, 1
+        while folder.exists():
+            number += 1
+            folder = parent / f"{name}_{number}"
+        folder.mkdir()
         path = folder / JOURNAL
         path.touch(exist_ok=False)
         journal = cls(path)

@@ -72,12 +72,12 @@ class Plan:
     """Attributes:
     removals: each file once, links before what they may lead to.
     left: what the decisions leave alone.
-    references: files that may not be touched, nor what they lead to.
+    staying: every other file of the report's groups.
     """
 
     removals: tuple[Removal, ...]
     left: tuple[LeftAlone, ...]
-    references: tuple[Path, ...] = ()
+    staying: frozenset[Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,20 +166,22 @@ def make_plan(groups: Iterable[Group], decisions: Decisions, *, accept_sure: boo
     """
     removals: dict[Path, Removal] = {}
     left: dict[Path, LeftAlone] = {}
-    references = []
+    files: set[Path] = set()
+    references: set[Path] = set()
     for group in groups:
         for each in _plan_group(group, decisions, accept_sure):
             if isinstance(each, Removal):
                 removals.setdefault(each.file.path, each)
             else:
                 left.setdefault(each.path, each)
-        references += [c.path for copies in group.contents.values() for c in copies if c.reference]
-    for path in references:
-        removals.pop(path, None)
+        for copies in group.contents.values():
+            files |= {copy.path for copy in copies}
+            references |= {copy.path for copy in copies if copy.reference}
+    removals = {path: each for path, each in removals.items() if path not in references}
     return Plan(
         tuple(sorted(removals.values(), key=lambda removal: not removal.file.path.is_symlink())),
         tuple(each for path, each in left.items() if path not in removals),
-        tuple(references),
+        frozenset(files - removals.keys()),
     )
 
 
