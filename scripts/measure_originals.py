@@ -3,9 +3,10 @@
     python scripts/measure_originals.py PHOTOS [--photos 30] [--verify]
 
 Each photo, as PNG or as JPEG of quality 85, is paired with each edit of it, as PNG or as JPEG of
-quality 60, 90 or 95. "right" are the pairs in which the original is kept, "none" those in which
-nothing tells, "wrong" those in which the edit is kept. --verify lets the second look say how the
-one was made from the other.
+quality 60, 90 or 95. Counted are the pairs that a scan calls duplicates: within the default
+threshold, or with --verify those that the second look proves, which then also says how the one was
+made from the other. "right" are the pairs in which the original is kept, "none" those in which
+nothing is proposed, "wrong" those in which the edit is kept.
 """
 
 import argparse
@@ -19,12 +20,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neardup.config import exit_on_error
+from neardup.detector import Detector
 from neardup.evaluation.edits.named import HARD, MISSION, STRONG, Edit, apply_edit
 from neardup.evaluation.protocols.pairs import folder_pictures
 from neardup.images.reading import read_image
 from neardup.images.traces import find_traces, jpeg_quality
 from neardup.library.file import read_facts
 from neardup.progress import progress
+from neardup.scan.matching import OWN_CONTENT
 from neardup.scan.original import Look, original
 from neardup.verify.features import extract
 from neardup.verify.match import verify
@@ -63,6 +66,7 @@ def main() -> None:
 
 
 def run(folder: Path, count: int, *, with_second_look: bool) -> None:
+    detector = Detector.load()
     files = folder_pictures(folder, max_images=count, side=SIDE, seed=SEED)
     photos = [files.load(place) for place in range(len(files.names))]
     results: dict[str, Counter[int]] = {name: Counter() for name in EDITS}
@@ -73,10 +77,13 @@ def run(folder: Path, count: int, *, with_second_look: bool) -> None:
             for number, (name, edit) in enumerate(EDITS.items()):
                 edited = edit(photo, np.random.default_rng([SEED, place, number]), ground)
                 second = saved(edited, FORMATS[(place + number) % len(FORMATS)])
-                match = verify(extract(photo), extract(edited)) if with_second_look else None
-                kept, _ = original(look(first), look(second), match)
-                results[name][kept] += 1
                 advance(1)
+                match = verify(extract(photo), extract(edited)) if with_second_look else None
+                if match is None and not detector.is_duplicate(photo, edited):
+                    continue
+                kept, _ = original(look(first), look(second), match)
+                either = match is not None and match.kind in OWN_CONTENT
+                results[name][0 if either else kept] += 1
     print("| edit | right | none | wrong |\n|---|---|---|---|")
     for name, found in results.items():
         print(f"| {name} | {found[-1]} | {found[0]} | {found[1]} |")

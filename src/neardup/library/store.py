@@ -26,7 +26,7 @@ CACHE = "scan-cache.sqlite"
 """What the file is called in a report folder."""
 
 FORMAT = 1
-SECOND_LOOK = 2
+SECOND_LOOK = 3
 """Counts the ways in which features and matches were made: those of another are dropped."""
 
 _SCHEMA = """

@@ -19,7 +19,7 @@ from neardup.search.exact import Pairs, Vectors
 from neardup.search.nearest import neighbours
 from neardup.verify.match import Kind, Match
 
-REACH = 1.3
+REACH = 1.28
 """L2 distance beyond which no pair is looked at again: nearly all unrelated pairs lie there."""
 
 STRICT = "precision=0.999"

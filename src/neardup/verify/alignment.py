@@ -25,7 +25,7 @@ class Transform:
         matrix: (2, 3) float64: (x, y, 1) in A to (x, y) in B, in pixels of the upright pictures.
         inliers: how many distinct keypoints agree on it.
         residual: the median of their disagreement, in pixels of pictures whose longest side is
-            384. A copy has about 0.1, another shot of a flat scene as little, other shots more.
+            320. A copy has about 0.1, another shot of a flat scene as little, other shots more.
     """
 
     matrix: npt.NDArray[np.float64]

@@ -1,7 +1,7 @@
 """What the second look remembers of a picture: local features and a small grey copy.
 
 SIFT keypoints (Lowe 2004) with RootSIFT descriptors (Arandjelovic & Zisserman 2012), found on a
-grey copy whose longest side is 384 pixels.
+grey copy whose longest side is 320 pixels.
 """
 
 import importlib
@@ -16,7 +16,7 @@ from neardup.errors import NeardupError
 
 Grey = npt.NDArray[np.uint8]
 
-SIDE = 384
+SIDE = 320
 """Longest side, in pixels, of the copy that keypoints are found on."""
 
 SMALL_SIDE = 192
