@@ -6,6 +6,7 @@ evidence of processing decides, and where there is none, nothing is said.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean
 from typing import NamedTuple
 
 from neardup.embedder import available_cores
@@ -21,10 +22,12 @@ from neardup.verify.match import Kind, Match
 UNDECIDED = "nothing tells which is the original"
 
 _ENOUGH = 1.0
-_SOFT = 0.8
+_SOFT, _SOFT_BESIDE_BLOCKS, _SHARP = 0.75, 0.65, 0.85  # shares of the detail
+_ENLARGED = 0.5  # of the detail: however grainy the other is
 _BLOCKS = 1.15
 _TEXTURE = 0.05  # of sharpness: pictures without it tell nothing
-_NOISY = 8.0  # grey levels: more than film has, or a print
+_BLURRED = 0.1  # of sharpness: less than a camera makes
+_GRAIN, _NOISY = 2.2, 8.0  # grey levels: as film may have, or a print; and more than that
 
 
 class Reason(NamedTuple):
@@ -107,14 +110,13 @@ def _reasons(one: Look, other: Look) -> Iterator[Reason]:
     framed = _framed(one, other)
     if framed:
         yield Reason(3, "the other has a border or a caption added")
-    elif (
-        _pixels(one) > 1.1 * _pixels(other)
-        and _same_proportions(one, other)
-        and not _softer(one, other)
-    ):
+    elif _larger(one, other):
         yield Reason(2, f"it has more pixels: {one.facts.width} x {one.facts.height}")
     if a.colour > 6 and b.colour < 1 and not _grainier(a, b):
         yield Reason(3, "the other has lost its colours")
+    if _pixels(other) > 1.5 * _pixels(one) and mean(_detail(other, one) or (1,)) < _ENLARGED:
+        yield Reason(2, "the other was enlarged or blurred")
+        return
     if _grainier(a, b) or _grainier(b, a):
         return  # grain hides edges, corners, colours and the lack of them
     if b.plain_corners == 4 and a.plain_corners < 3 and not framed:
@@ -125,27 +127,29 @@ def _reasons(one: Look, other: Look) -> Iterator[Reason]:
         yield Reason(2, "the other was enlarged or blurred")
     if not framed and not _framed(other, one):
         # In between nothing tells a stretched copy from a dimmed one.
-        if b.span < 0.75 * a.span:
+        if b.span < 0.75 * a.span and a.cut_off < b.cut_off + 0.02:
             yield Reason(1, "the other's tones are fewer")
-        elif b.span < 1.12 * a.span and b.cut_off > a.cut_off + 0.02:
+        elif (b.span < 1.12 * a.span and b.cut_off > 4 * a.cut_off + 0.02) or (
+            b.span < 1.4 * a.span and b.cut_off > 4 * a.cut_off + 0.06
+        ):
             yield Reason(1.5, "the other's tones are cut off")
 
 
 def _noisy(one: Traces, other: Traces) -> bool:
     """Whether noise was added to the one, rather than film's grain smoothed away in the other."""
-    smoothed = min(
-        other.sharpness_x / max(one.sharpness_x, 1e-6),
-        other.sharpness_y / max(one.sharpness_y, 1e-6),
+    if one.noise * other.span < 3 * other.noise * one.span:
+        return False
+    sharper = min(
+        one.sharpness_x / max(other.sharpness_x, 1e-6),
+        one.sharpness_y / max(other.sharpness_y, 1e-6),
     )
-    return (
-        one.noise > _NOISY
-        and one.noise * other.span > 3 * other.noise * one.span
-        and smoothed > 0.5
-    )
+    if min(other.sharpness_x, other.sharpness_y) < _BLURRED:
+        return False
+    return one.noise > _NOISY or (one.noise > _GRAIN and sharper > 1.35)
 
 
 def _specked(one: Traces, other: Traces) -> bool:
-    return one.specks > other.specks + 0.012 and one.specks > 3 * other.specks
+    return one.specks > other.specks + 0.025 and one.specks > 3 * other.specks
 
 
 def _grainier(one: Traces, other: Traces) -> bool:
@@ -162,24 +166,52 @@ def _pixels(look: Look) -> int:
     return look.facts.width * look.facts.height
 
 
-def _softer(one: Look, other: Look) -> bool:
-    """Whether the one lacks the sharpness it would have, were the other made from it.
+def _detail(one: Look, other: Look) -> tuple[float, float] | None:
+    """The sharpness of the one along x and y, as a share of what an original of the other has.
 
-    Along each axis: as long as the other, or longer, and less sharp; the longer, the less, for an
-    enlargement to three times the size has a third of the detail.
+    The longer a side, the less sharp it may be: an enlargement to three times the size has a third
+    of the detail. None where the other has no texture.
     """
     assert one.traces is not None
     assert other.traces is not None
-    if other.traces.blocks > _BLOCKS:
-        return False  # the edges of JPEG's blocks look sharp
-    axes = (
-        (one.facts.width / other.facts.width, one.traces.sharpness_x, other.traces.sharpness_x),
-        (one.facts.height / other.facts.height, one.traces.sharpness_y, other.traces.sharpness_y),
+    a, b = one.traces, other.traces
+    if min(b.sharpness_x, b.sharpness_y) < _TEXTURE:
+        return None
+    return (
+        a.sharpness_x / b.sharpness_x * max(one.facts.width / other.facts.width, 1.0) ** 0.5,
+        a.sharpness_y / b.sharpness_y * max(one.facts.height / other.facts.height, 1.0) ** 0.5,
     )
-    return any(
-        longer > 0.95 and sharp > _TEXTURE and soft < _SOFT / max(longer, 1.0) ** 0.5 * sharp
-        for longer, soft, sharp in axes
-    )
+
+
+def _softer(one: Look, other: Look) -> bool:
+    """Whether the one was blurred or enlarged, along any side that is not shorter than the other's.
+
+    A picture may be soft along one side by itself, so that of equal proportions both count. The
+    edges of JPEG's blocks look sharp: beside them more must be missing.
+    """
+    assert other.traces is not None
+    detail = _detail(one, other)
+    if detail is None:
+        return False
+    limit = _SOFT if other.traces.blocks < _BLOCKS else _SOFT_BESIDE_BLOCKS
+    if _pixels(one) < 1.2 * _pixels(other):
+        limit -= 0.07  # a change of tones sharpens a copy, too
+    if _same_proportions(one, other):
+        return one.facts.width > 0.95 * other.facts.width and mean(detail) < limit
+    longer = one.facts.width / other.facts.width, one.facts.height / other.facts.height
+    return any(share < limit for share, by in zip(detail, longer, strict=True) if by > 0.95)
+
+
+def _larger(one: Look, other: Look) -> bool:
+    """Whether the one has more pixels, and the detail that belongs to them."""
+    assert one.traces is not None
+    assert other.traces is not None
+    bands = one.traces.plain_rows - other.traces.plain_rows
+    bands = max(bands, one.traces.plain_columns - other.traces.plain_columns)
+    if _pixels(one) < 1.1 * _pixels(other) or not _same_proportions(one, other) or bands > 0.03:
+        return False
+    detail = _detail(one, other)
+    return detail is not None and min(detail) > _SHARP
 
 
 def _framed(one: Look, other: Look) -> bool:
