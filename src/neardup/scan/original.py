@@ -26,7 +26,7 @@ _SOFT, _SOFT_BESIDE_BLOCKS, _SHARP = 0.75, 0.65, 0.85  # shares of the detail
 _ENLARGED = 0.5  # of the detail: however grainy the other is
 _BLOCKS = 1.15
 _TEXTURE = 0.05  # of sharpness: pictures without it tell nothing
-_BLURRED = 0.1  # of sharpness: less than a camera makes
+_BLURRED, _UNTOUCHED = 0.1, 0.17  # of sharpness: less than a camera makes, and as much
 _GRAIN, _NOISY = 2.2, 8.0  # grey levels: as film may have, or a print; and more than that
 
 
@@ -121,7 +121,7 @@ def _reasons(one: Look, other: Look) -> Iterator[Reason]:
         return  # grain hides edges, corners, colours and the lack of them
     if b.plain_corners == 4 and a.plain_corners < 3 and not framed:
         yield Reason(2, "the other was turned")
-    if (b.blocks > 1.35 and b.blocks > 1.2 * a.blocks) or b.quality < min(70, a.quality - 10):
+    if _compressed(other, one) or b.quality < min(70, a.quality - 10):
         yield Reason(2, "the other was compressed harder")
     if _softer(other, one):
         yield Reason(2, "the other was enlarged or blurred")
@@ -143,9 +143,12 @@ def _noisy(one: Traces, other: Traces) -> bool:
         one.sharpness_x / max(other.sharpness_x, 1e-6),
         one.sharpness_y / max(other.sharpness_y, 1e-6),
     )
-    if min(other.sharpness_x, other.sharpness_y) < _BLURRED:
-        return False
-    return one.noise > _NOISY or (one.noise > _GRAIN and sharper > 1.35)
+    detail = min(other.sharpness_x, other.sharpness_y)
+    if one.noise > _NOISY:
+        return detail > _BLURRED
+    # Film's grain goes with turning, enlarging and hard compression, which leave other traces.
+    untouched = detail > _UNTOUCHED and other.quality > 60 and other.plain_corners < 4
+    return one.noise > _GRAIN and sharper > 1.35 and untouched
 
 
 def _specked(one: Traces, other: Traces) -> bool:
@@ -200,6 +203,19 @@ def _softer(one: Look, other: Look) -> bool:
         return one.facts.width > 0.95 * other.facts.width and mean(detail) < limit
     longer = one.facts.width / other.facts.width, one.facts.height / other.facts.height
     return any(share < limit for share, by in zip(detail, longer, strict=True) if by > 0.95)
+
+
+def _compressed(one: Look, other: Look) -> bool:
+    """Whether the one shows JPEG's blocks where the other has none, and is no sharper for all that.
+
+    Turning or blurring a picture takes its blocks away, too, but not without its sharpness.
+    """
+    assert one.traces is not None
+    assert other.traces is not None
+    blocks = one.traces.blocks
+    if blocks < 1.2 * other.traces.blocks:
+        return False
+    return blocks > 1.35 or (blocks > 1.25 and mean(_detail(other, one) or (0,)) > 1.2)
 
 
 def _larger(one: Look, other: Look) -> bool:
