@@ -238,6 +238,11 @@ def test_all_that_are_sure_at_once(browser):
     browser.run("byId('bulk').click()")
     assert states(browser) == ["accepted", "accepted", *["open"] * 5]
     assert browser.run("byId('bulk').disabled") is True
+    press(browser, "u")
+    browser.run("data.groups[0].files[1].companions = ['film.mov']")
+    browser.run("data.groups[1].files[1].own_content = true")
+    assert browser.run("visible.filter(isSure)") == []  # something would be lost
+    press(browser, "n", "a", "n", "a")
     assert text(browser, "#reviewed").startswith("2 of 7")
 
 
@@ -438,6 +443,7 @@ def test_search_filter_and_order(browser):
     press(browser, "Home", "a")
     assert shown(state="accepted") == [0]
     assert shown(state="open") == [1, 2, 3, 4, 5, 6]
+    assert shown(state="choose") == [2]
 
 
 def test_names_are_text_and_nothing_outside_is_asked(browser):

@@ -55,7 +55,8 @@ function drawTile(group, at) {
   const caption = element("figcaption", { title: file.path },
     element("b", { textContent: nameOf(file.path) }),
     element("span", { textContent: folderOf(place) || "." }),
-    element("span", { textContent: `${file.width} × ${file.height} · ${sizeOf(file.bytes)}` }));
+    element("span", { textContent: [`${file.width} × ${file.height}`, sizeOf(file.bytes),
+      ...file.companions.map((path) => `with ${nameOf(path)}`)].join(" · ") }));
   const tile = element("figure", { className: "tile" }, open, badge, caption);
   const rejects = element("button", { type: "button", className: "not", textContent: "✕" });
   rejects.title = "Not the same (x)";
@@ -217,7 +218,6 @@ function moveFile(step) {
 
 /** The next place, from `place` on and then from the start, whose group is not yet decided; or -1. */
 function nextToReview(place) {
-  const undecided = (group) => ["open", "choose"].includes(stateOf(group));
-  const after = visible.findIndex((group, at) => at > place && undecided(group));
-  return after >= 0 ? after : visible.findIndex(undecided);
+  const after = visible.findIndex((group, at) => at > place && STATES.open(group));
+  return after >= 0 ? after : visible.findIndex(STATES.open);
 }

@@ -116,9 +116,13 @@ function keep(group, files, { also = false } = {}) {
   });
 }
 
-const isSure = (group) => ["identical", "sure"].includes(group.word)
-  && !fatesOf(group).includes("") && stateOf(group) === "open"
-  && !group.members.some((file) => verdictOf(file) === DIFFERENT);
+/** Whether a group may be accepted unseen: nothing that only one of its copies has would go. */
+function isSure(group) {
+  if (!["identical", "sure"].includes(group.word) || stateOf(group) !== "open") return false;
+  const fates = fatesOf(group);
+  return !fates.includes("") && !fates.includes("different") && !group.files.some(
+    (file, at) => file.own_content || (fates[at] === "goes" && file.companions.length));
+}
 
 function acceptSure(groups) {
   return change(`${groups.length} sure groups accepted`, groups[0], (set) => {
@@ -144,11 +148,19 @@ const ORDERS = {
   date: (a, b) => (dateOf(a.files[0]) < dateOf(b.files[0]) ? 1 : -1),
 };
 
+const STATES = {
+  all: () => true,
+  open: (group) => ["open", "choose"].includes(stateOf(group)),
+  choose: (group) => stateOf(group) !== "rejected" && fatesOf(group).includes(""),
+  accepted: (group) => stateOf(group) === "accepted",
+  rejected: (group) => stateOf(group) === "rejected",
+};
+
 function groupsShown({ search, state, word, order }) {
   if (order === "gain") for (const group of data.groups) group.gain = gainOf(group);
   const sought = search.toLowerCase().split(/\s+/).filter(Boolean);
   return data.groups.filter((group) => (word === "all" || group.word === word)
-    && (state === "all" || stateOf(group) === state)
+    && STATES[state](group)
     && (!sought.length || group.files.some((file) => {
       const path = file.path.toLowerCase();
       return sought.every((part) => path.includes(part));
