@@ -103,11 +103,17 @@ def list_selection(selection: Selection, report_folder: Path | None = None) -> L
     def listed(roots: Sequence[_Root], rivals: Sequence[_Root], known: set[_Place]) -> list[Path]:
         found = list(_walk(roots, rivals, known))
         reports = _of_reports([entry.path for entry in found], report_folder)
-        found = [entry for entry in found if entry.path not in reports]
-        wanted = [entry for entry in found if patterns.want(entry)]
-        left_out.extend(entry.path for entry in set(found).difference(wanted))
-        skipped.extend(Skipped(e.path, e.unlisted) for e in wanted if e.unlisted is not None)
-        return [entry.path for entry in wanted if entry.unlisted is None]
+        files: list[Path] = []
+        for entry in found:
+            if reports and entry.path in reports:
+                continue
+            if not patterns.want(entry):
+                left_out.append(entry.path)
+            elif entry.unlisted is not None:
+                skipped.append(Skipped(entry.path, entry.unlisted))
+            else:
+                files.append(entry.path)
+        return files
 
     known: set[_Place] = set()
     untouched = listed(references, folders, known)
@@ -143,12 +149,12 @@ _Place: TypeAlias = tuple[str, str]
 class _Found(NamedTuple):
     """Attributes:
     path: of a file, or of a folder that cannot be listed.
-    inside: the same, relative to its root.
+    inside: the same, relative to its root, with slashes.
     unlisted: why a folder cannot be listed; None: it is a file.
     """
 
     path: Path
-    inside: Path
+    inside: str
     unlisted: str | None
 
 
@@ -156,16 +162,25 @@ def _walk(roots: Iterable[_Root], rivals: Sequence[_Root], known: set[_Place]) -
     """Everything below the roots that is not below a rival inside them, and not known yet."""
     real = cache(os.path.realpath)
     for root in roots:
-        apart = [r.real.relative_to(root.real) for r in rivals if root.real in r.real.parents]
-        unlisted: dict[Path, str] = {}
-        files = list_files(root.path, on_error=unlisted.__setitem__)
-        for path in (*files, *unlisted):
-            inside = path.relative_to(root.path) if path != root.path else Path(path.name)
-            place = real(path.parent), path.name
-            if place in known or any(p == inside or p in inside.parents for p in apart):
-                continue
-            known.add(place)
-            yield _Found(path, inside, unlisted.get(path))
+        nested = (rival.real for rival in rivals if root.real in rival.real.parents)
+        apart = tuple(f"{rival.relative_to(root.real).as_posix()}/" for rival in nested)
+        for found in _below(root.path):
+            folder, name = os.path.split(found.path)
+            place = real(folder), name
+            if place not in known and not f"{found.inside}/".startswith(apart):
+                known.add(place)
+                yield found
+
+
+def _below(root: Path) -> Iterator[_Found]:
+    unlisted: dict[Path, str] = {}
+    files = list_files(root, on_error=unlisted.__setitem__)
+    top = root if root.is_dir() else root.parent
+    within = cache(lambda folder: Path(folder).relative_to(top).as_posix())
+    for path in (*files, *unlisted):
+        folder, name = os.path.split(path)
+        above = within(folder)
+        yield _Found(path, name if above == "." else f"{above}/{name}", unlisted.get(path))
 
 
 class _Patterns:
@@ -179,7 +194,9 @@ class _Patterns:
         self.idle = set(self._parts)
 
     def want(self, found: _Found) -> bool:
-        parts = _plain(found.inside.as_posix()).split("/")
+        if not self._parts:
+            return True
+        parts = _plain(found.inside).split("/")
         fitting = {each for each, pattern in self._parts.items() if _fits(pattern, parts)}
         self.idle -= fitting
         included = not self._include or found.unlisted is not None or fitting & self._include
