@@ -43,12 +43,13 @@ def names(groups, root):
 
 
 def test_both_halves_of_a_shot_are_kept_together(card, run_scan):
-    (card / "small.png").unlink()
     _, _, groups = run_scan(card)
     assert names(groups, card) == {
         ("a/DSC_1.DNG", "card/DSC_1.DNG"),
-        ("a/dsc_1.jpg", "card/dsc_1.jpg"),
+        ("a/dsc_1.jpg", "card/dsc_1.jpg", "small.png"),
     }
+    assert all(group["proposed"] for group in groups)
+    (card / "small.png").unlink()
     (card / "a" / "DSC_1.DNG").rename(card / "a" / "other name.DNG")
     _, _, groups = run_scan(card)
     assert names(groups, card) == {
@@ -60,7 +61,8 @@ def test_both_halves_of_a_shot_are_kept_together(card, run_scan):
 def test_halves_of_a_shot_are_reported_where_that_is_asked_for(card, run_scan):
     _, summary, groups = run_scan(card, "--raw-pairs", "report")
     assert len(groups) == 1
-    assert groups[0]["why"].startswith("it is the camera's RAW file")
+    assert groups[0]["files"][0]["format"] == "RAW"
+    assert not groups[0]["proposed"]  # a developed picture may have been edited
     assert [file["format"] for file in groups[0]["files"]].count("RAW") == 2
     counts = summary["counts"]
     assert counts["seen"] == 7 == sum(counts.values()) - counts["seen"]

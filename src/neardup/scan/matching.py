@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from neardup.images.raw import RAW
 from neardup.library.file import Picture
 from neardup.scan.decisions import Decisions
 from neardup.scan.original import UNDECIDED, Originals
@@ -15,8 +16,7 @@ from neardup.verify.match import Kind
 
 NO_ORIGINALS = Originals({})
 
-OWN_CONTENT = frozenset({Kind.OVERLAP, Kind.COLLAGE, Kind.SCENE})
-"""Kinds of match in which either picture may show what the other lacks: none is proposed to go."""
+_OWN_CONTENT = frozenset({Kind.OVERLAP, Kind.COLLAGE, Kind.SCENE})
 
 
 def without_untouched(pairs: Pairs, left: Sequence[Picture], right: Sequence[Picture]) -> Pairs:
@@ -121,6 +121,14 @@ def _member(first: Picture, picture: Picture, distance: float, evidence: Evidenc
     )
 
 
+def has_own_content(member: Member, first: Picture) -> bool:
+    """Whether a member may show what the first lacks, or the first what it lacks: by how they
+    match, or for one of them is a RAW file and the other was developed, with some care perhaps."""
+    if member.match is not None and member.match.kind in _OWN_CONTENT:
+        return True
+    return (member.picture.facts.format == RAW) != (first.facts.format == RAW)
+
+
 def why_first(
     members: Sequence[Member], decisions: Decisions, originals: Originals
 ) -> tuple[str, bool]:
@@ -130,7 +138,7 @@ def why_first(
         return "you chose it", True
     if not others:
         return "the files are identical; " + _why_file(first), True
-    if any(member.match is not None and member.match.kind in OWN_CONTENT for member in members):
+    if any(has_own_content(member, first) for member in members):
         return "each may show what the other does not", False
     compared = [originals.compare(first, other) for other in others]
     if first.reference:

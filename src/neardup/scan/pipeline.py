@@ -103,8 +103,9 @@ def scan(
 
     def in_question(pairs: Pairs) -> Pairs:
         pairs = matching.without_untouched(pairs, left, own)
-        keep = options.raw_pairs == "keep"
-        return pairs.chosen(~shots.halves(pairs, left, own)) if keep else pairs
+        if across or options.raw_pairs == "report":
+            return pairs
+        return pairs.chosen(~shots.spoken_for(pairs, own))
 
     found = in_question(found)
     matches, scenes = NO_MATCHES, Pairs.collect([])

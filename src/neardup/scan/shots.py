@@ -21,16 +21,14 @@ _Shot: TypeAlias = tuple[Path, str]
 """Folder and name without suffix, in small letters: what the files of one shot share."""
 
 
-def halves(
-    pairs: Pairs, left: Sequence[Picture], right: Sequence[Picture]
-) -> npt.NDArray[np.bool_]:
-    """Which pairs are a RAW file and another picture of the same shot: (K,) bool."""
-    raw_left = np.array([picture.facts.format == RAW for picture in left], dtype=bool)
-    raw_right = np.array([picture.facts.format == RAW for picture in right], dtype=bool)
-    found: npt.NDArray[np.bool_] = raw_left[pairs.left] != raw_right[pairs.right]
-    for row in np.flatnonzero(found):
-        a, b = left[pairs.left[row]], right[pairs.right[row]]
-        found[row] = not _shots(a).isdisjoint(_shots(b))
+def spoken_for(pairs: Pairs, pictures: Sequence[Picture]) -> npt.NDArray[np.bool_]:
+    """Which pairs, (K,) bool, are a picture and a RAW file whose other half is there: that half
+    stands for both, so that the halves are no copies of each other."""
+    whole = _whole(pictures)
+    raw = np.array([picture.facts.format == RAW for picture in pictures], dtype=bool)
+    half = raw & [not whole.keys().isdisjoint(_shots(picture)) for picture in pictures]
+    found: npt.NDArray[np.bool_] = half[pairs.left] & ~raw[pairs.right]
+    found |= half[pairs.right] & ~raw[pairs.left]
     return found
 
 
@@ -39,10 +37,7 @@ def whole_first(
 ) -> list[Picture]:
     """The pictures; of identical files those come first that lie beside the other half of their
     shot or beside companions, so that what belongs together stays together."""
-    raw = [picture for picture in pictures if picture.facts.format == RAW]
-    others = [picture for picture in pictures if picture.facts.format != RAW] if raw else []
-    ages = _ages(raw), _ages(others)
-    whole = {shot: min(age[shot] for age in ages) for shot in ages[0].keys() & ages[1].keys()}
+    whole = _whole(pictures)
 
     def preference(file: File) -> tuple[object, ...]:
         age = whole.get(_shot(file.path)) if whole else None
@@ -56,6 +51,13 @@ def whole_first(
         else picture
         for picture in pictures
     ]
+
+
+def _whole(pictures: Sequence[Picture]) -> dict[_Shot, int]:
+    """The shots of which a RAW file and another picture are there, and the older's time."""
+    raw = _ages([picture for picture in pictures if picture.facts.format == RAW])
+    others = _ages([picture for picture in pictures if picture.facts.format != RAW] if raw else ())
+    return {shot: min(raw[shot], others[shot]) for shot in raw.keys() & others.keys()}
 
 
 def _ages(pictures: Sequence[Picture]) -> dict[_Shot, int]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from neardup.files import replacing, write_text
-from neardup.library.file import File
+from neardup.library.file import File, Picture
 from neardup.probability import evidence, in_a_word
-from neardup.scan.matching import OWN_CONTENT
+from neardup.scan.matching import has_own_content
 from neardup.scan.result import DuplicateGroup, DuplicatePair, Leakage, Member, ScanResult
 
 FORMAT = 1
@@ -99,8 +99,12 @@ def groups(result: ScanResult) -> list[dict[str, Any]]:
 
 
 def _group(group: DuplicateGroup, companions: Mapping[Path, Sequence[Path]]) -> dict[str, Any]:
+    first = group.members[0].picture
     files = [
-        {**_file(member, file), "companions": [str(path) for path in companions.get(file.path, ())]}
+        {
+            **_file(member, file, first),
+            "companions": [str(path) for path in companions.get(file.path, ())],
+        }
         for member in group.members
         for file in member.picture.files
     ]
@@ -112,7 +116,7 @@ def _group(group: DuplicateGroup, companions: Mapping[Path, Sequence[Path]]) -> 
     }
 
 
-def _file(member: Member, file: File) -> dict[str, Any]:
+def _file(member: Member, file: File, first: Picture) -> dict[str, Any]:
     facts = member.picture.facts
     return {
         "path": str(file.path),
@@ -122,7 +126,7 @@ def _file(member: Member, file: File) -> dict[str, Any]:
         "sure": None if member.probability is None else in_a_word(member.probability),
         "evidence": evidence(member.match).round(4).tolist() if member.looked else None,
         "match": None if member.match is None else member.match.sentence("the first", "this"),
-        "own_content": member.match is not None and member.match.kind in OWN_CONTENT,
+        "own_content": has_own_content(member, first),
         "identical_to_previous": file is not member.picture.files[0],
         "width": facts.width,
         "height": facts.height,
