@@ -26,7 +26,8 @@ def spoken_for(pairs: Pairs, pictures: Sequence[Picture]) -> npt.NDArray[np.bool
     stands for both, so that the halves are no copies of each other."""
     whole = _whole(pictures)
     raw = np.array([picture.facts.format == RAW for picture in pictures], dtype=bool)
-    half = raw & [not whole.keys().isdisjoint(_shots(picture)) for picture in pictures]
+    beside = (bool(whole) and not whole.keys().isdisjoint(_shots(each)) for each in pictures)
+    half = raw & np.fromiter(beside, dtype=bool)
     found: npt.NDArray[np.bool_] = half[pairs.left] & ~raw[pairs.right]
     found |= half[pairs.right] & ~raw[pairs.left]
     return found
