@@ -27,7 +27,6 @@ from neardup.images.reading import read_image
 from neardup.images.traces import find_traces, jpeg_quality
 from neardup.library.file import read_facts
 from neardup.progress import progress
-from neardup.scan.matching import OWN_CONTENT
 from neardup.scan.original import Look, original
 from neardup.verify.features import extract
 from neardup.verify.match import verify
@@ -82,7 +81,7 @@ def run(folder: Path, count: int, *, with_second_look: bool) -> None:
                 if match is None and not detector.is_duplicate(photo, edited):
                     continue
                 kept, _ = original(look(first), look(second), match)
-                either = match is not None and match.kind in OWN_CONTENT
+                either = match is not None and match.kind.of_parts
                 results[name][0 if either else kept] += 1
     print("| edit | right | none | wrong |\n|---|---|---|---|")
     for name, found in results.items():

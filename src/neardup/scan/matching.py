@@ -12,11 +12,8 @@ from neardup.scan.decisions import Decisions
 from neardup.scan.original import UNDECIDED, Originals
 from neardup.scan.result import NO_EVIDENCE, DuplicateGroup, Evidence, Member
 from neardup.search.exact import Indices, Pairs
-from neardup.verify.match import Kind
 
 NO_ORIGINALS = Originals({})
-
-_OWN_CONTENT = frozenset({Kind.OVERLAP, Kind.COLLAGE, Kind.SCENE})
 
 
 def without_untouched(pairs: Pairs, left: Sequence[Picture], right: Sequence[Picture]) -> Pairs:
@@ -124,7 +121,7 @@ def _member(first: Picture, picture: Picture, distance: float, evidence: Evidenc
 def has_own_content(member: Member, first: Picture) -> bool:
     """Whether a member may show what the first lacks, or the first what it lacks: by how they
     match, or for one of them is a RAW file and the other was developed, with some care perhaps."""
-    if member.match is not None and member.match.kind in _OWN_CONTENT:
+    if member.match is not None and member.match.kind.of_parts:
         return True
     return (member.picture.facts.format == RAW) != (first.facts.format == RAW)
 

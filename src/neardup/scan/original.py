@@ -23,6 +23,7 @@ UNDECIDED = "nothing tells which is the original"
 
 _ENOUGH = 1.0
 _SOFT, _SOFT_BESIDE_BLOCKS, _SHARP = 0.75, 0.65, 0.85  # shares of the detail
+_PASTED = 1.3  # pixels of a part for each of its place
 _ENLARGED = 0.5  # of the detail: however grainy the other is
 _BLOCKS = 1.15
 _TEXTURE = 0.05  # of sharpness: pictures without it tell nothing
@@ -68,6 +69,8 @@ def original(a: Look, b: Look, match: Match | None = None) -> tuple[int, str]:
     if raw[0] != raw[1]:
         return (-1 if raw[0] else 1), "it is the camera's RAW file"
     for_a, for_b = list(_reasons(a, b)), list(_reasons(b, a))
+    if match is not None and _pasted(a, b, match):
+        return 0, UNDECIDED
     whole = _by_match(match)
     if whole is not None:
         (for_a if whole.first else for_b).append(whole.reason)
@@ -96,6 +99,17 @@ def _by_match(match: Match | None) -> _Whole | None:
     if match.kind is Kind.COLLAGE:
         return _Whole(match.inside == "a", Reason(4, "the other shows it beside something else"))
     return None
+
+
+def _pasted(a: Look, b: Look, match: Match) -> bool:
+    """Whether what looks like a crop has more pixels than its place in the whole, and the detail to
+    go with them: then it was rather put there, and nothing shows where it ends."""
+    if match.kind is not Kind.CROP or match.box is None:
+        return False
+    part, whole = (a, b) if match.inside == "a" else (b, a)
+    place = match.box[2] * match.box[3]
+    detail = _detail(part, whole)
+    return _pixels(part) > _PASTED * place and detail is not None and mean(detail) > _SOFT
 
 
 def _reasons(one: Look, other: Look) -> Iterator[Reason]:

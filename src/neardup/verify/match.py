@@ -36,6 +36,11 @@ class Kind(StrEnum):
     SCENE = "same scene, another shot"
     UNVERIFIED = "not shown to be copies"
 
+    @property
+    def of_parts(self) -> bool:
+        """Whether either picture may show what the other lacks."""
+        return self in (Kind.OVERLAP, Kind.COLLAGE, Kind.SCENE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
