@@ -338,7 +338,7 @@ def test_the_viewer_lays_a_crop_over_its_original(browser):
     press(browser, "j", "Enter")
     assert browser.run("viewer.open") is True
     settled(browser)
-    assert "a crop of the left" in text(browser, "#facts")
+    assert "B is a crop of A" in text(browser, "#facts")
     assert "0.3100" in text(browser, "#facts")
     press(browser, "4")
     settled(browser)
@@ -392,7 +392,7 @@ def test_zoom_and_pan_are_linked(browser):
 
 def test_decided_in_the_viewer(browser):
     browser.run("openViewer(data.groups[2])")
-    press(browser, "[")  # keep the left; the next group comes
+    press(browser, "[")  # keep A; the next group comes
     assert browser.run("shown.group.number") == 3
     press(browser, "x")  # the next member comes
     assert browser.run("[shown.group.number, shown.at]") == [3, 2]

@@ -128,8 +128,8 @@ const gridKeys = {
   B: withGroup((group, file) => decide(group, () => keep(group, [file], { also: true }), { stay: true })),
   "/": () => controls.search.focus(),
 };
-const left = () => shown.group.files[0];
-const right = () => shown.group.files[shown.at];
+const pictureA = () => shown.group.files[0];
+const pictureB = () => shown.group.files[shown.at];
 const keepInViewer = (...files) => decide(shown.group,
   () => keep(shown.group, files, { also: files.length > 1 }));
 const viewerKeys = {
@@ -141,11 +141,11 @@ const viewerKeys = {
   ArrowDown: () => stepGroupInViewer(1),
   ArrowUp: () => stepGroupInViewer(-1),
   a: () => decide(shown.group, () => accept(shown.group)),
-  x: () => decide(shown.group, () => reject(shown.group, right())),
-  b: () => keepInViewer(right()),
-  "]": () => keepInViewer(right()),
-  "[": () => keepInViewer(left()),
-  B: () => keepInViewer(left(), right()),
+  x: () => decide(shown.group, () => reject(shown.group, pictureB())),
+  b: () => keepInViewer(pictureB()),
+  "]": () => keepInViewer(pictureB()),
+  "[": () => keepInViewer(pictureA()),
+  B: () => keepInViewer(pictureA(), pictureB()),
   "+": () => zoomBy(1.5),
   "=": () => zoomBy(1.5),
   "-": () => zoomBy(1 / 1.5),

@@ -38,6 +38,8 @@ function arrange(mode, a, b) {
   const map = mapOf(a, b);
   const [whole, part, toPart] = b.inside === "a" ? [b, a, invertMap(map)] : [a, b, map];
   const layer = (file, place) => ({ file, map: place });
+  const letter = (file) => (file === a ? "A" : "B");
+  const named = (file) => `${letter(file)}: ${nameOf(file.path)}`;
   const both = whole === a
     ? [layer(a, IDENTITY), layer(b, invertMap(map))] : [layer(a, map), layer(b, IDENTITY)];
   const laid = [ // what both show, as the part shows it
@@ -45,15 +47,15 @@ function arrange(mode, a, b) {
     { ...layer(part, IDENTITY), clip: { frame: whole, map: invertMap(toPart) } }];
   switch (mode) {
     case "side": return [
-      { title: nameOf(a.path), frame: a, layers: [layer(a, IDENTITY)] },
-      { title: nameOf(b.path), frame: b, layers: [layer(b, IDENTITY)], link: map }];
+      { title: named(a), frame: a, layers: [layer(a, IDENTITY)] },
+      { title: named(b), frame: b, layers: [layer(b, IDENTITY)], link: map }];
     case "explained": return [
-      { title: `${nameOf(whole.path)}, and where the other lies`, fixed: true,
+      { title: `${named(whole)}, and where ${letter(part)} lies`, fixed: true,
         frame: whole, layers: [layer(whole, IDENTITY)],
         outline: cornersOf(part).map((corner) => applyMap(invertMap(toPart), corner)) },
-      { title: nameOf(part.path), frame: part, layers: [layer(part, IDENTITY)] },
-      { title: `${nameOf(whole.path)}, laid over it`, frame: part, layers: [laid[0]] },
-      { title: "difference", frame: part, layers: laid, difference: true }];
+      { title: named(part), frame: part, layers: [layer(part, IDENTITY)] },
+      { title: `${letter(whole)}, laid over ${letter(part)}`, frame: part, layers: [laid[0]] },
+      { title: "difference: black where they agree", frame: part, layers: laid, difference: true }];
     case "difference": return [
       { title: "black where they agree", frame: part, layers: laid, difference: true }];
     default: return [{ title: "", frame: whole, layers: both }];
@@ -241,7 +243,7 @@ function showMode(mode) {
 // ---- what stands below the pictures ------------------------------------------------------------
 function drawFacts(a, b) {
   const rows = {
-    name: (file) => nameOf(file.path),
+    name: (file) => `${file === a ? "A" : "B"}: ${nameOf(file.path)}`,
     folder: (file) => folderOf(shortPath(file.path)) || ".",
     pixels: (file) => `${file.width} × ${file.height}`,
     size: (file) => sizeOf(file.bytes),
@@ -255,15 +257,15 @@ function drawFacts(a, b) {
     return element("tr", {}, element("th", { textContent: name, scope: "row" }), ...[a, b].map((file) =>
       element("td", { textContent: value(file), title: file.path, className: differs ? "differs" : "" })));
   }));
-  const links = ["left", "right"].map((side, at) => element("a",
-    { href: [a, b][at].uri, target: "_blank", textContent: `open the ${side} file` }));
+  const links = [a, b].map((file, at) => element("a",
+    { href: file.uri, target: "_blank", textContent: `open ${"AB"[at]}` }));
   byId("facts").replaceChildren(
     element("p", { className: "found", textContent: foundOf(a, b) }), table, element("p", {}, ...links));
 }
 
 function foundOf(a, b) {
   if (a.sha256 === b.sha256) return "every byte is the same";
-  const how = b.match?.replace("the first", "the left").replace("this", "the right");
+  const how = b.match?.replace("the first", "A").replace(/\bthis\b/, "B");
   const sure = b.probability === null ? null
     : `probability ${b.probability > 0.9995 ? "above 0.999" : b.probability.toFixed(3)}`;
   return [b.sure, how, `distance ${b.distance.toFixed(4)}`, sure].filter(Boolean).join(" · ");
@@ -280,17 +282,17 @@ function drawVerdicts(group, a, b) {
   const state = stateOf(group);
   const staying = (file) => fates[group.files.indexOf(file)] === "keep" && isChosen(file);
   const choice = !across && !b.identical_to_previous;
-  const why = across ? `the left is in ${data.against}`
+  const why = across ? `A is in ${data.against}`
     : group.files.some(isChosen) ? "you chose what to keep"
-      : `${group.proposed ? "keep the left:" : "which one to keep?"} ${group.why}`;
+      : `${group.proposed ? "keep A:" : "which one to keep?"} ${group.why}`;
   byId("verdicts").replaceChildren(
     element("p", { className: fates.includes("") ? "asks" : "", textContent: why }),
     button("Accept the group", "a", state === "accepted", viewerKeys.a),
     button("Not the same", "x", verdictOf(b) === DIFFERENT, viewerKeys.x));
   if (choice) byId("verdicts").append(
-    button("Keep left", "[", staying(a), viewerKeys["["]),
-    button("Keep right", "]", staying(b), viewerKeys["]"]),
-    button("Keep both", "B", staying(a) && staying(b), viewerKeys.B));
+    button("Keep A", "[", staying(a), viewerKeys["["]),
+    button("Keep B", "]", staying(b), viewerKeys["]"]),
+    button("Keep both", "⇧b", staying(a) && staying(b), viewerKeys.B));
 }
 
 function drawFilm(group) {
