@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from tests.clean.worlds import entry, sha256, snapshot, write_report
 
+from neardup.clean.moving import move
 from neardup.cli.main import main
 from neardup.files import JOURNAL, list_files
 
@@ -174,6 +175,29 @@ def test_what_a_link_that_stays_leads_to_stays(album, run):
     write_report(Path("report"), [(True, entries), (False, lone)], relative_to=Path.cwd())
     code, answer = run("report", "--accept", "sure", "--apply")
     assert (code, names(answer), names(answer, "left")) == (1, [], ["small"])
+
+
+def test_where_a_link_cannot_go_what_it_leads_to_stays(album, run, monkeypatch):
+    (album / "sub" / "link").symlink_to("../small")
+    report(("sea", SEA, {}), ("small", SMALL, {}), ("sub/link", SMALL, {"again": True}))
+    rename = os.rename
+
+    def refuse(source, target):
+        if Path(source).is_symlink():
+            raise PermissionError(13, "Permission denied", str(source))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    before = snapshot(album)
+    _, answer = run("report", "--accept", "sure", "--apply")
+    assert names(answer, "left") == ["small", "sub/link"]
+    assert snapshot(album) == before
+
+
+def test_nothing_is_moved_onto_another_file(album):
+    with pytest.raises(FileExistsError):
+        move(album / "sea", album / "small")
+    assert ((album / "sea").read_bytes(), (album / "small").read_bytes()) == (SEA, SMALL)
 
 
 def test_decisions_in_rounds(album, run):

@@ -79,7 +79,7 @@ class Journal:
         path.touch(exist_ok=False)
         journal = cls(path)
         journal.how = how
-        journal._write(journal._head())
+        journal._write(journal._head(), sync=True)
         sync_folder(folder)
         return journal
 
@@ -156,7 +156,8 @@ class Journal:
                 "kept": os.fspath(kept),
                 "modified": state.st_mtime_ns,
                 "mode": state.st_mode,
-            }
+            },
+            sync=True,
         )
         self._begun = number
         return number
@@ -178,13 +179,14 @@ class Journal:
         self.path.unlink()
         self.path.parent.rmdir()
 
-    def _write(self, record: dict[str, Any]) -> None:
+    def _write(self, record: dict[str, Any], *, sync: bool = False) -> None:
         before = os.fstat(self._file).st_size
         line = json.dumps(record).encode() + b"\n"
         try:
             while line:
                 line = line[os.write(self._file, line) :]
-            os.fsync(self._file)
+            if sync:
+                os.fsync(self._file)
         except OSError as error:  # a full disk: no half line may stay before the next
             try:
                 os.truncate(self._file, before)
