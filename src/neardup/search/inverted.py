@@ -17,19 +17,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from neardup.search.exact import Indices, NearestPairs, Pairs, Vectors, verified
-from neardup.search.exact import pairs_within as exact_pairs_within
+from neardup.search.exact import NearestPairs, Pairs, Vectors, verified
 
 _SAMPLE = 1000  # rows whose neighbours are searched exactly
-_STORED_AT_ONCE = 100_000
+_STORED_AT_ONCE = 50_000
 _QUERIES_AT_ONCE = 4096
+_SLACK = 1e-5  # of a squared distance, for the rounding of a product
 _PROPOSED_AT_ONCE = 4_000_000  # about; bounds the memory where everything is like everything
 _CELLS = 8.0  # times the root of the number of vectors
-_VISITED = 1 / 25  # of the cells
+_VISITED = 1 / 20  # of the cells
 _VISITED_AT_LEAST = 64
 _VECTORS_PER_CELL = 10  # that k-means sees
 _ROUNDS = 2  # of k-means
-_MISSED_AT_THRESHOLD = 0.02  # of the pairs as far apart as the threshold, by the codes
+_MISSED_AT_THRESHOLD = 0.04  # of the pairs as far apart as the threshold, by the codes
 
 
 def available() -> bool:
@@ -63,8 +63,7 @@ def pairs_within(
         )
         j = near.astype(np.int64)
         if b is None:
-            i, j = np.minimum(i, j), np.maximum(i, j)
-            i, j = _distinct(i[i != j], j[i != j], len(a))
+            i, j = np.minimum(i, j)[i != j], np.maximum(i, j)[i != j]
         for part in verified(a, stored, i, j, found.threshold):
             found.add(part)
         start += len(queries)
@@ -146,19 +145,17 @@ class _Likeness(NamedTuple):
         return float(np.quantile(cosine * self.own + sine * self.across, _MISSED_AT_THRESHOLD))
 
 
-def _distinct(i: Indices, j: Indices, n: int) -> tuple[Indices, Indices]:
-    left, right = np.divmod(np.unique(i * n + j), n)
-    return left, right
-
-
 def _recall(
     pairs: Pairs, a: Vectors, stored: Vectors, threshold: float, *, within_one: bool
 ) -> float:
     rows = np.random.default_rng(1).permutation(len(a))[:_SAMPLE]
     keys = []
     for start in range(0, len(stored), _STORED_AT_ONCE):
-        truth = exact_pairs_within(a[rows], threshold, stored[start : start + _STORED_AT_ONCE])
-        i, j = rows[truth.left], truth.right + start
+        cosine = a[rows] @ stored[start : start + _STORED_AT_ONCE].T
+        i, j = np.nonzero(cosine >= 1 - (threshold**2 + _SLACK) / 2)
+        i, j = rows[i], j + start
+        truth = Pairs.collect(list(verified(a, stored, i, j, threshold)))
+        i, j = truth.left, truth.right
         if within_one:
             i, j = np.minimum(i, j)[i != j], np.maximum(i, j)[i != j]
         keys.append(i * len(stored) + j)
