@@ -17,6 +17,9 @@ CONFINED = {
     "omegaconf": 2,
     "lancedb": 1,
     "faiss": 1,
+    "ray": 1,
+    "lance": 1,
+    "fsspec": 1,
     "cv2": 3,
 }
 """Framework: in how many files of the package at most it may be named."""
@@ -69,6 +72,7 @@ ROOMS = (
     "library",
     "scan",
     "scan.report",
+    "scale",
     "clean",
     "evaluation",
     "training",

@@ -16,6 +16,18 @@ JOURNAL = "neardup-journal.jsonl"
 """A folder that holds a file of this name holds what ``neardup clean`` removed."""
 
 
+class Address(type(Path())):  # type: ignore[misc]
+    """A path in a storage: ``s3://bucket/photo.jpg`` keeps its two slashes."""
+
+    def __str__(self) -> str:
+        return str(super().__str__()).replace(":/", "://", 1)
+
+
+def place(name: str) -> Path:
+    """A path on this machine or in a storage."""
+    return Address(name) if "://" in name else Path(name)
+
+
 def list_files(root: str | Path, *, on_error: OnError | None = None) -> list[Path]:
     """Everything below ``root`` that is not a folder, sorted by path, whatever its name.
 

@@ -54,6 +54,17 @@ def add_effort(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: on a cluster, or this machine's cores; DIR may then also be a tar or zip, names "
+        "with {0000..0099}, a .txt of paths, or what fsspec opens, such as s3://bucket/photos "
+        "(needs neardup[ray])",
+    )
+
+
 def positive(text: str) -> int:
     number = int(text)
     if number < 1:

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neardup.cli.arguments import Commands, add_at, add_bundle, add_effort, add_json
+from neardup.cli.arguments import Commands, add_at, add_bundle, add_effort, add_engine, add_json
 from neardup.errors import NeardupError
+from neardup.files import place
 
 if TYPE_CHECKING:
     from neardup.scan.result import ScanResult
@@ -23,7 +24,7 @@ def add(commands: Commands) -> None:
         "with --against leaked.txt; moves and deletes nothing. Exit code: 0 no duplicates, "
         "1 duplicates found, 2 error.",
     )
-    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
+    parser.add_argument("folders", type=place, nargs="+", metavar="DIR")
     parser.add_argument(
         "--reference",
         type=Path,
@@ -85,6 +86,7 @@ def add(commands: Commands) -> None:
         help="a RAW file and the picture of the same name beside it are one shot: keep: no "
         "duplicates of each other; report: duplicates (default: %(default)s)",
     )
+    add_engine(parser)
     add_bundle(parser)
     add_at(parser)
     add_effort(parser)
@@ -121,7 +123,13 @@ def run(options: argparse.Namespace) -> int:
         include=options.include,
         exclude=options.exclude,
     )
-    result = scan(selection, detector.bundle, detector.embedder, chosen)
+    if options.engine == "ray":
+        from neardup.scale import pipeline as scale
+
+        table = str(options.out / scale.VECTORS)
+        result = scale.scan(selection, detector.bundle, chosen, table)
+    else:
+        result = scan(selection, detector.bundle, detector.embedder, chosen)
     write_report(result, options.out, workers=options.workers)
     if options.json:
         print(json.dumps({**summary(result), "report": str(options.out)}))

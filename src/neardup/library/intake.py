@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +67,28 @@ class Intake:
     counts: Counts
     seconds: Mapping[str, float]
 
+    @classmethod
+    def of(
+        cls,
+        files: Sequence[File],
+        contents: Mapping[str, Content],
+        unread: Sequence[Skipped],
+        seconds: Mapping[str, float],
+    ) -> Self:
+        """The same from the files that could be hashed and those that could not be read."""
+        undecodable = [
+            Skipped(file.path, error)
+            for file in files
+            if (error := contents[file.sha256].error) is not None
+        ]
+        return cls(
+            files=files,
+            contents=contents,
+            skipped=sorted([*unread, *undecodable], key=lambda entry: entry.path),
+            counts=_counts(len(unread), files, contents),
+            seconds=seconds,
+        )
+
     @property
     def blank(self) -> list[File]:
         """In the order of their paths."""
@@ -119,36 +141,37 @@ def take_in(
     Raises:
         NeardupError: the cache is damaged or in use.
     """
-    seconds: dict[str, float] = {}
     workers = effort.workers or available_cores()
     with (
         open_cache(cache_folder, bundle.encoder_id, resume) as cache,
         WorkerPool(workers, seconds=effort.seconds_per_file) as pool,
     ):
-        with timed("read", seconds):
-            files, unread = hash_files(paths, cache, pool, show_progress=effort.show_progress)
-        with timed("embed", seconds):
-            contents = embed_contents(
-                by_content(files),
-                embedder,
-                cache,
-                pool,
-                image_size=bundle.image_size,
-                batch_size=effort.batch_size,
-                show_progress=effort.show_progress,
-            )
-    undecodable = [
-        Skipped(file.path, error)
-        for file in files
-        if (error := contents[file.sha256].error) is not None
-    ]
-    return Intake(
-        files=files,
-        contents=contents,
-        skipped=sorted([*unread, *undecodable], key=lambda entry: entry.path),
-        counts=_counts(len(unread), files, contents),
-        seconds=seconds,
-    )
+        return take_in_through(cache, pool, paths, bundle, embedder, effort)
+
+
+def take_in_through(
+    cache: ScanCache,
+    pool: WorkerPool,
+    paths: Sequence[Path],
+    bundle: Bundle,
+    embedder: Embedder,
+    effort: Effort,
+) -> Intake:
+    """:func:`take_in` with a cache and a pool that stay open."""
+    seconds: dict[str, float] = {}
+    with timed("read", seconds):
+        files, unread = hash_files(paths, cache, pool, show_progress=effort.show_progress)
+    with timed("embed", seconds):
+        contents = embed_contents(
+            by_content(files),
+            embedder,
+            cache,
+            pool,
+            image_size=bundle.image_size,
+            batch_size=effort.batch_size,
+            show_progress=effort.show_progress,
+        )
+    return Intake.of(files, contents, unread, seconds)
 
 
 @contextmanager

@@ -1,16 +1,18 @@
 """The scan: folders in, their near-duplicates out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from neardup.bundle import Bundle
 from neardup.embedder import Embedder
+from neardup.images.traces import Traces
 from neardup.library.file import Picture
-from neardup.library.intake import Effort, take_in, timed
-from neardup.library.listing import Selection, list_selection
+from neardup.library.intake import Effort, Intake, take_in, timed
+from neardup.library.listing import Listing, Selection, list_selection
 from neardup.library.store import Content
 from neardup.scan import matching, shots
 from neardup.scan.decisions import Decisions
@@ -28,6 +30,9 @@ from neardup.scan.shots import RawPairs
 from neardup.search.choice import search
 from neardup.search.exact import Pairs, Vectors
 from neardup.verify.features import opencv
+
+Search: TypeAlias = Callable[[Vectors, float, Vectors | None], tuple[Pairs, str]]
+ReadTraces: TypeAlias = Callable[[Sequence[Picture], Effort], dict[str, Traces]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +75,7 @@ def scan(
         NeardupError: a folder has two roles, the cache is damaged or in use, or ``verify`` is
             asked for without OpenCV.
     """
-    across = selection.against is not None
-    if options.verify:
-        opencv()  # before hours of work that would end without it
-    at = strict_point(bundle, options.at) if options.verify else options.at
-    threshold = bundle.threshold(at)
+    chosen_point(bundle, options)
     seconds: dict[str, float] = {}
     with timed("list", seconds):
         listing = list_selection(selection, options.report_folder)
@@ -87,6 +88,48 @@ def scan(
         resume=options.resume,
     )
     seconds |= intake.seconds
+    return compare(selection, listing, intake, bundle, options, seconds)
+
+
+def chosen_point(bundle: Bundle, options: ScanOptions) -> str | float | None:
+    """The operating point; refuses, before hours of work, what could not be done after them.
+
+    Raises:
+        BundleError: there is no such operating point.
+        NeardupError: ``verify`` is asked for without OpenCV.
+    """
+    if options.verify:
+        opencv()
+    at = strict_point(bundle, options.at) if options.verify else options.at
+    bundle.threshold(at)
+    return at
+
+
+def compare(
+    selection: Selection,
+    listing: Listing,
+    intake: Intake,
+    bundle: Bundle,
+    options: ScanOptions,
+    seconds: dict[str, float],
+    *,
+    search: Search = search,
+    read_traces: ReadTraces = read_traces,
+) -> ScanResult:
+    """Find the near-duplicates among files that were taken in.
+
+    Args:
+        selection, listing: where the files are.
+        intake: what became of them.
+        bundle: the encoder that embedded them.
+        options: what to look for.
+        seconds: how long each stage took; more are added.
+        search: finds the pairs within a distance, and says how.
+        read_traces: reads the traces of processing in some pictures, by sha256.
+    """
+    across = selection.against is not None
+    at = chosen_point(bundle, options)
+    threshold = bundle.threshold(at)
     own = intake.pictures(listing.scanned, listing.references)
     others = intake.pictures(listing.against, frozenset(listing.against))
     loose = [*(entry.path for entry in intake.skipped), *listing.left_out]
@@ -99,7 +142,7 @@ def scan(
             found, how = search(within, threshold, own_vectors)
         else:
             left, within = own, own_vectors
-            found, how = search(own_vectors, threshold)
+            found, how = search(own_vectors, threshold, None)
 
     def in_question(pairs: Pairs) -> Pairs:
         pairs = matching.without_untouched(pairs, left, own)

@@ -75,7 +75,7 @@ def pairs_within(
     if len(pairs.left) > limit:
         pairs = pairs.nearest(limit)
     reach = float(pairs.distance.max()) if len(pairs.left) == limit else found.threshold
-    return pairs, _recall(pairs, a, stored, reach, within_one=b is None)
+    return pairs, recall(pairs, a, stored, reach, within_one=b is None)
 
 
 def _index(vectors: Vectors) -> Any:
@@ -85,24 +85,32 @@ def _index(vectors: Vectors) -> Any:
     n = len(vectors)
     size = _padded(vectors[:1]).shape[1]
     cells = max(1, min(round(_CELLS * n**0.5), n // _VECTORS_PER_CELL))
-    means = faiss.Kmeans(
-        size, cells, niter=_ROUNDS, spherical=True, seed=1, min_points_per_centroid=1
-    )
-    means.train(_padded(vectors[rng.permutation(n)[: _VECTORS_PER_CELL * cells]]))
+    means = _padded(centres(vectors, cells))
     product = faiss.METRIC_INNER_PRODUCT
     if cells < _QUERIES_AT_ONCE // 4:
-        centres = faiss.IndexFlatIP(size)
+        coarse = faiss.IndexFlatIP(size)
     else:
-        centres = faiss.IndexPQFastScan(size, size // 4, 4, product)
-        centres.train(means.centroids)
-    centres.add(means.centroids)
-    index = faiss.IndexIVFPQFastScan(centres, size, cells, size // 8, 4, product)
+        coarse = faiss.IndexPQFastScan(size, size // 4, 4, product)
+        coarse.train(means)
+    coarse.add(means)
+    index = faiss.IndexIVFPQFastScan(coarse, size, cells, size // 8, 4, product)
     index.by_residual = False
     index.train(_padded(vectors[rng.permutation(n)[:20_000]]))
     for start in range(0, n, _STORED_AT_ONCE):
         index.add(_padded(vectors[start : start + _STORED_AT_ONCE]))
     index.nprobe = min(cells, max(_VISITED_AT_LEAST, round(_VISITED * cells)))
     return index
+
+
+def centres(vectors: Vectors, cells: int, sample: int = _VECTORS_PER_CELL) -> Vectors:
+    """(cells, D) unit vectors in the middle of the given ones, by k-means on ``sample`` a cell."""
+    faiss = importlib.import_module("faiss")
+    rows = np.random.default_rng(0).permutation(len(vectors))[: sample * cells]
+    means = faiss.Kmeans(
+        vectors.shape[1], cells, niter=_ROUNDS, spherical=True, seed=1, min_points_per_centroid=1
+    )
+    means.train(np.ascontiguousarray(vectors[np.sort(rows)]))
+    return np.asarray(means.centroids, dtype=np.float32)
 
 
 def _padded(vectors: Vectors) -> Vectors:
@@ -145,9 +153,17 @@ class _Likeness(NamedTuple):
         return float(np.quantile(cosine * self.own + sine * self.across, _MISSED_AT_THRESHOLD))
 
 
-def _recall(
+def recall(
     pairs: Pairs, a: Vectors, stored: Vectors, threshold: float, *, within_one: bool
 ) -> float:
+    """The share of the pairs of up to 1,000 random rows of ``a`` that was found, in [0, 1].
+
+    Args:
+        pairs: what was found, sorted.
+        a, stored: vectors that ``left`` and ``right`` count.
+        threshold: within which the sample is searched exactly.
+        within_one: ``a`` and ``stored`` are one.
+    """
     rows = np.random.default_rng(1).permutation(len(a))[:_SAMPLE]
     keys = []
     for start in range(0, len(stored), _STORED_AT_ONCE):

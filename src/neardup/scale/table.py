@@ -1,0 +1,180 @@
+"""The table of vectors: what became of each item, in Lance, on any storage.
+
+One row an item: ``path``, ``unit`` (what was embedded as a whole), the facts of its file, ``error``
+(why it was skipped, or null) and ``vector`` (null where it was skipped or is blank).
+"""
+
+import importlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any, Self
+
+import numpy as np
+
+from neardup.errors import NeardupError
+from neardup.files import place
+from neardup.library.file import Facts, File, Skipped
+from neardup.library.intake import Intake
+from neardup.library.store import Content
+
+SUFFIX = ".lance"
+_ROWS_AT_ONCE = 10_000
+
+
+class VectorTable:
+    """A Lance table that one process appends to, fragment by fragment.
+
+    Args:
+        uri: of the table.
+        encoder_id: see ``Bundle.encoder_id``; a table of another encoder is refused.
+        size: D, of its vectors.
+        fresh: begin anew, whatever is there.
+
+    Raises:
+        NeardupError: the packages are missing, or it is no such table or another encoder's.
+    """
+
+    def __init__(self, uri: str, *, encoder_id: str, size: int, fresh: bool) -> None:
+        lance = _lance()
+        self.uri = uri
+        empty = schema(encoder_id, size)
+        if fresh or not self.exists(uri):
+            self._table = lance.write_dataset(empty.empty_table(), uri, mode="overwrite")
+        else:
+            self._table = lance.dataset(uri)
+        about = (self._table.schema.metadata or {}).get(b"neardup", b"{}")
+        if json.loads(about).get("encoder") != encoder_id:
+            raise NeardupError(f"{uri} holds vectors of another encoder: give its --bundle")
+
+    @classmethod
+    def exists(cls, uri: str) -> bool:
+        try:
+            _lance().dataset(uri)
+        except ValueError:
+            return False
+        return True
+
+    @classmethod
+    def existing(cls, uri: str, *, encoder_id: str, size: int) -> Self:
+        """A table that is there.
+
+        Raises:
+            NeardupError: it is not, or it is another encoder's.
+        """
+        if not cls.exists(uri):
+            raise NeardupError(f"{uri}: there is no such table of vectors")
+        return cls(uri, encoder_id=encoder_id, size=size, fresh=False)
+
+    def done(self) -> set[str]:
+        """The units that it holds, files and archives."""
+        return set(self._table.to_table(columns=["unit"])["unit"].to_pylist())
+
+    def append(self, fragments: Iterable[str]) -> None:
+        """Make fragments that workers wrote part of the table, all or none."""
+        lance = _lance()
+        written = [lance.FragmentMetadata.from_json(fragment) for fragment in fragments]
+        if written:
+            change = lance.LanceOperation.Append(written)
+            self._table = lance.LanceDataset.commit(
+                self.uri, change, read_version=self._table.version
+            )
+
+    def intake(self, seconds: dict[str, float]) -> Intake:
+        """Its rows, as taking in the same files on one machine would give them."""
+        files: list[File] = []
+        unread: list[Skipped] = []
+        contents: dict[str, Content] = {}
+        for batch in self._table.to_batches(batch_size=_ROWS_AT_ONCE):
+            vectors = batch.column("vector")
+            size = vectors.type.list_size
+            values = np.asarray(vectors.values).reshape(-1, size)
+            for at, row in enumerate(batch.drop_columns(["vector"]).to_pylist()):
+                path = place(row["path"])
+                if row["sha256"] is None:
+                    unread.append(Skipped(path, row["error"]))
+                    continue
+                files.append(
+                    File(
+                        path=path,
+                        bytes=row["bytes"],
+                        modified=row["modified"],
+                        sha256=row["sha256"],
+                        link=row["link"],
+                        inode=None if row["inode"] is None else tuple(row["inode"]),
+                    )
+                )
+                facts = None if row["facts"] is None else Facts(**row["facts"])
+                vector = values[at].copy() if vectors[at].is_valid else None
+                contents[row["sha256"]] = Content(row["error"], facts, vector)
+        files.sort(key=lambda file: file.path)
+        return Intake.of(files, contents, unread, seconds)
+
+
+def write_rows(
+    uri: str, encoder_id: str, size: int, rows: Sequence[tuple[str, str, File | Skipped, Content]]
+) -> list[str]:
+    """Write a fragment that no table knows yet; return what :meth:`VectorTable.append` takes.
+
+    Args:
+        uri, encoder_id, size: of the table.
+        rows: name and unit of an item, its file, or why it could not be read, and its content.
+    """
+    arrow = importlib.import_module("pyarrow")
+    wanted = schema(encoder_id, size)
+    columns: dict[str, list[Any]] = {name: [] for name in wanted.names}
+    for name, unit, file, content in rows:
+        read = file if isinstance(file, File) else None
+        row = {
+            "path": _readable(name),
+            "unit": _readable(unit),
+            "sha256": read and read.sha256,
+            "bytes": read and read.bytes,
+            "modified": read and read.modified,
+            "link": read and read.link,
+            "inode": read and read.inode,
+            "error": content.error,
+            "facts": None if content.facts is None else asdict(content.facts),
+            "vector": content.vector,
+        }
+        for column, value in row.items():
+            columns[column].append(value)
+    table = arrow.table(columns, schema=wanted)
+    fragments = importlib.import_module("lance.fragment").write_fragments(table, uri, mode="append")
+    return [json.dumps(fragment.to_json()) for fragment in fragments]
+
+
+def _readable(name: str) -> str:
+    """The name; bytes of it that are not UTF-8 are written with backslashes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def schema(encoder_id: str, size: int) -> Any:
+    """The columns of a table."""
+    arrow = importlib.import_module("pyarrow")
+    text, number = arrow.string(), arrow.int64()
+    facts = [("width", number), ("height", number), ("format", text), ("taken", text)]
+    return arrow.schema(
+        [
+            ("path", text),
+            ("unit", text),
+            ("sha256", text),
+            ("bytes", number),
+            ("modified", number),
+            ("link", arrow.bool_()),
+            ("inode", arrow.list_(arrow.uint64())),
+            ("error", text),
+            ("facts", arrow.struct([*facts, ("camera", arrow.bool_())])),
+            ("vector", arrow.list_(arrow.float32(), size)),
+        ],
+        metadata={"neardup": json.dumps({"encoder": encoder_id})},
+    )
+
+
+def _lance() -> Any:
+    try:
+        return importlib.import_module("lance")
+    except ImportError:
+        message = "tables of vectors need more packages: pip install 'neardup[ray]'"
+        raise NeardupError(message) from None
