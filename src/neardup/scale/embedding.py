@@ -8,6 +8,7 @@ there.
 
 import importlib
 import json
+import logging
 import os
 from collections.abc import Iterable
 from dataclasses import replace
@@ -45,6 +46,8 @@ def start_ray() -> Any:
     if not ray.is_initialized():
         here = {} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False}
         ray.init(log_to_driver=False, logging_level="ERROR", **here)
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -130,8 +133,6 @@ def embed_units(units: Iterable[Unit], table: VectorTable, bundle: Bundle, effor
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
         num_cpus=1,
-        max_restarts=-1,
-        max_task_retries=-1,
     )
     with progress("Embedding", len(waiting), unit="units", show=effort.show_progress) as advance:
         for row in work.iter_rows():

@@ -41,7 +41,8 @@ class VectorTable:
         self.uri = uri
         empty = schema(encoder_id, size)
         if fresh or not self.exists(uri):
-            self._table = lance.write_dataset(empty.empty_table(), uri, mode="overwrite")
+            mode = "overwrite" if self.exists(uri) else "create"
+            self._table = lance.write_dataset(empty.empty_table(), uri, mode=mode)
         else:
             self._table = lance.dataset(uri)
         about = (self._table.schema.metadata or {}).get(b"neardup", b"{}")
