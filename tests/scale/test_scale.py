@@ -159,6 +159,31 @@ def workers():
     return found
 
 
+def test_vectors_that_exist_are_compared_without_the_pictures(
+    ray, album, plain, toy_bundle, tmp_path
+):
+    uri = tmp_path / "vectors.lance"
+    encoder = ["--bundle", str(toy_bundle)]
+    assert main(["embed", str(album), "--engine", "ray", "--out", str(uri), *encoder]) == 0
+    assert scan(toy_bundle, tmp_path / "own", uri, "--engine", "ray") == plain
+    across = [str(uri), "--against", str(uri), "--engine", "ray", "--out", str(tmp_path / "both")]
+    assert main(["scan", *across, *encoder]) == 1
+    assert main(["scan", str(tmp_path / "no.lance"), "--engine", "ray", *encoder]) == 2
+
+
+def test_what_changed_or_is_gone_is_embedded_again_or_forgotten(
+    ray, album, toy_bundle, picture, tmp_path
+):
+    own = tmp_path / "album"
+    shutil.copytree(album, own)
+    out = tmp_path / "out"
+    scan(toy_bundle, out, own, "--engine", "ray")
+    picture(99, size=(300, 300)).save(own / "0.png")
+    (own / "1.png").unlink()
+    again = scan(toy_bundle, out, own, "--engine", "ray", "--resume")
+    assert again == scan(toy_bundle, tmp_path / "plain", own)
+
+
 def test_braces_count_and_list():
     assert sources.expanded("a{08..11}.tar") == ["a08.tar", "a09.tar", "a10.tar", "a11.tar"]
     assert sources.expanded("{x,y}{1..2}") == ["x1", "x2", "y1", "y2"]

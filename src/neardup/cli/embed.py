@@ -4,7 +4,16 @@ import argparse
 import json
 from pathlib import Path
 
-from neardup.cli.arguments import Commands, add_bundle, add_effort, add_json, say_skipped
+from neardup.cli.arguments import (
+    Commands,
+    add_bundle,
+    add_effort,
+    add_engine,
+    add_json,
+    say_skipped,
+)
+from neardup.errors import NeardupError
+from neardup.files import place
 
 
 def add(commands: Commands) -> None:
@@ -14,14 +23,15 @@ def add(commands: Commands) -> None:
         description="One row a picture file: path, sha256, width, height, embedding. "
         "Exit code: 0 done (files that could not be read are named on stderr), 2 error.",
     )
-    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument("folder", type=place, metavar="DIR")
     parser.add_argument(
         "--out",
         type=Path,
         required=True,
         metavar="FILE",
-        help=".npz, or .parquet (needs the extra neardup[index])",
+        help=".npz, .parquet (needs the extra neardup[index]), or .lance (needs --engine ray)",
     )
+    add_engine(parser)
     add_bundle(parser)
     add_effort(parser)
     add_json(parser)
@@ -35,12 +45,25 @@ def run(options: argparse.Namespace) -> int:
     from neardup.library.listing import Selection, list_selection
     from neardup.vectors import check_target, write_vectors
 
-    check_target(options.out)
+    if (options.engine == "ray") != (options.out.suffix == ".lance"):
+        raise NeardupError(f"{options.out}: --engine ray writes .lance, and nothing else does")
+    if options.engine != "ray":
+        check_target(options.out)
     detector = Detector.load(options.bundle, threads=options.threads)
-    listing = list_selection(Selection(folders=[options.folder]))
-    intake = take_in(listing.scanned, detector.bundle, detector.embedder, effort(options))
-    rows = write_vectors(intake, detector.bundle, options.out)
-    skipped = [*listing.skipped, *intake.skipped]
+    if options.engine == "ray":
+        from neardup.scale.pipeline import embed
+        from neardup.scale.table import intake_of
+
+        selection = Selection(folders=[options.folder])
+        table, listed = embed(selection, detector.bundle, effort(options), str(options.out))
+        intake = intake_of([table], {})
+        rows = intake.counts.embedded + intake.counts.identical
+        skipped = [*(listed.skipped if listed else ()), *intake.skipped]
+    else:
+        listing = list_selection(Selection(folders=[options.folder]))
+        intake = take_in(listing.scanned, detector.bundle, detector.embedder, effort(options))
+        rows = write_vectors(intake, detector.bundle, options.out)
+        skipped = [*listing.skipped, *intake.skipped]
     say_skipped(skipped)
     if options.json:
         answer = {

@@ -1,6 +1,6 @@
 """A scan on Ray: sources in, their near-duplicates out, by the rules of a scan on one machine."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -11,12 +11,12 @@ from neardup.bundle import Bundle
 from neardup.files import list_files
 from neardup.images.traces import Traces
 from neardup.library.file import Picture
-from neardup.library.intake import Effort, timed
+from neardup.library.intake import Effort, Intake, timed
 from neardup.library.listing import Listing, Selection, list_selection
 from neardup.scale.embedding import embed_units, start_ray
 from neardup.scale.join import join
 from neardup.scale.sources import is_archive, is_remote, items, spooled, units
-from neardup.scale.table import SUFFIX, VectorTable
+from neardup.scale.table import SUFFIX, VectorTable, intake_of
 from neardup.scan.original import read_traces
 from neardup.scan.pipeline import ScanOptions, chosen_point, compare
 from neardup.scan.result import ScanResult
@@ -42,17 +42,27 @@ def scan(selection: Selection, bundle: Bundle, options: ScanOptions, table: str)
     seconds: dict[str, float] = {}
     with timed("start", seconds):
         ray = start_ray()
-    with timed("embed", seconds):
-        vectors, listing = embed(
-            selection, bundle, options.effort, table, report=options.report_folder,
-            fresh=not options.resume,
-        )  # fmt: skip
-    intake = vectors.intake(seconds)
-    if listing is None:
-        paths = [file.path for file in intake.files]
-        listing = Listing(
-            scanned=paths, references=frozenset(), against=(), left_out=(), idle=(), skipped=()
+    against = [] if selection.against is None else [selection.against]
+    if all(is_table(place) for place in [*selection.folders, *against]):
+        own, others = (
+            [_existing(place, bundle) for place in places]
+            for places in (selection.folders, against)
         )
+        intake, other = intake_of(own, seconds), intake_of(others, seconds)
+        listing = _listing(intake, other)
+        intake = intake_of([*own, *others], seconds)
+    else:
+        with timed("embed", seconds):
+            vectors, listed = embed(
+                selection,
+                bundle,
+                options.effort,
+                table,
+                report=options.report_folder,
+                fresh=not options.resume,
+            )
+        intake = intake_of([vectors], seconds)
+        listing = listed or _listing(intake)
     return compare(
         selection,
         listing,
@@ -83,18 +93,41 @@ def embed(
         fresh: forget what the table holds.
     """
     listing = None
-    if all(Path(folder).is_dir() for folder in selection.folders):
+    if selection.against is not None or all(Path(folder).is_dir() for folder in selection.folders):
         listing = list_selection(selection, report)
         own = Path(table).absolute()
         listing = replace(listing, scanned=[p for p in listing.scanned if own not in _above(p)])
-        names: Iterable[str] = map(str, [*listing.scanned, *listing.against])
+        names = list(map(str, [*listing.scanned, *listing.against]))
     else:
-        names = _names(list(map(str, selection.folders)))
+        names = list(_names(list(map(str, selection.folders))))
     vectors = VectorTable(
         table, encoder_id=bundle.encoder_id, size=bundle.embedding_size, fresh=fresh
     )
+    vectors.forget(vectors.changed(names))
     embed_units(units(names, vectors.done()), vectors, bundle, effort)
     return vectors, listing
+
+
+def is_table(place: Path) -> bool:
+    """Whether a source is a table of vectors that exist already."""
+    return place.suffix == SUFFIX
+
+
+def _existing(place: Path, bundle: Bundle) -> VectorTable:
+    return VectorTable.existing(
+        str(place), encoder_id=bundle.encoder_id, size=bundle.embedding_size
+    )
+
+
+def _listing(own: Intake, other: Intake | None = None) -> Listing:
+    return Listing(
+        scanned=[file.path for file in own.files],
+        references=frozenset(),
+        against=() if other is None else [file.path for file in other.files],
+        left_out=(),
+        idle=(),
+        skipped=(),
+    )
 
 
 def _above(path: Path) -> Sequence[Path]:

@@ -7,7 +7,7 @@ One row an item: ``path``, ``unit`` (what was embedded as a whole), the facts of
 import importlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -15,12 +15,14 @@ import numpy as np
 
 from neardup.errors import NeardupError
 from neardup.files import place
+from neardup.files import place
 from neardup.library.file import Facts, File, Skipped
 from neardup.library.intake import Intake
 from neardup.library.store import Content
 
 SUFFIX = ".lance"
 _ROWS_AT_ONCE = 10_000
+_UNITS_AT_ONCE = 1000
 
 
 class VectorTable:
@@ -82,35 +84,70 @@ class VectorTable:
                 self.uri, change, read_version=self._table.version
             )
 
-    def intake(self, seconds: dict[str, float]) -> Intake:
+    def forget(self, stale: Iterable[str]) -> None:
+        """Drop the rows of some units."""
+        units = list(stale)
+        for start in range(0, len(units), _UNITS_AT_ONCE):
+            quoted = (
+                "'" + unit.replace("'", "''") + "'" for unit in units[start:][:_UNITS_AT_ONCE]
+            )
+            self._table.delete(f"unit IN ({', '.join(quoted)})")
+
+    def changed(self, names: Iterable[str]) -> list[str]:
+        """The files on this machine that it holds but that failed, changed, or are not named."""
+        named = set(names)
+        columns = ["path", "bytes", "modified", "error"]
+        rows = self._table.to_table(columns=columns, filter="unit = path").to_pylist()
+        return [row["path"] for row in rows if row["path"] not in named or not _is_as_was(row)]
+
+    def read(self) -> Iterator[tuple[File | Skipped, Content]]:
         """Its rows, as taking in the same files on one machine would give them."""
-        files: list[File] = []
-        unread: list[Skipped] = []
-        contents: dict[str, Content] = {}
         for batch in self._table.to_batches(batch_size=_ROWS_AT_ONCE):
             vectors = batch.column("vector")
-            size = vectors.type.list_size
-            values = np.asarray(vectors.values).reshape(-1, size)
+            values = np.asarray(vectors.values).reshape(-1, vectors.type.list_size)
             for at, row in enumerate(batch.drop_columns(["vector"]).to_pylist()):
                 path = place(row["path"])
                 if row["sha256"] is None:
-                    unread.append(Skipped(path, row["error"]))
+                    yield Skipped(path, row["error"]), Content(row["error"], None, None)
                     continue
-                files.append(
-                    File(
-                        path=path,
-                        bytes=row["bytes"],
-                        modified=row["modified"],
-                        sha256=row["sha256"],
-                        link=row["link"],
-                        inode=None if row["inode"] is None else tuple(row["inode"]),
-                    )
+                file = File(
+                    path=path,
+                    bytes=row["bytes"],
+                    modified=row["modified"],
+                    sha256=row["sha256"],
+                    link=row["link"],
+                    inode=None if row["inode"] is None else tuple(row["inode"]),
                 )
                 facts = None if row["facts"] is None else Facts(**row["facts"])
                 vector = values[at].copy() if vectors[at].is_valid else None
-                contents[row["sha256"]] = Content(row["error"], facts, vector)
-        files.sort(key=lambda file: file.path)
-        return Intake.of(files, contents, unread, seconds)
+                yield file, Content(row["error"], facts, vector)
+
+
+def _is_as_was(row: dict[str, Any]) -> bool:
+    if row["error"] is not None:
+        return False
+    if "://" in row["path"]:
+        return True
+    try:
+        state = os.stat(row["path"])
+    except OSError:
+        return False
+    return (state.st_size, state.st_mtime_ns) == (row["bytes"], row["modified"])
+
+
+def intake_of(tables: Iterable[VectorTable], seconds: dict[str, float]) -> Intake:
+    """What some tables hold, as taking in the same files on one machine would give it."""
+    files: list[File] = []
+    unread: list[Skipped] = []
+    contents: dict[str, Content] = {}
+    for entry, content in (row for table in tables for row in table.read()):
+        if isinstance(entry, File):
+            files.append(entry)
+            contents[entry.sha256] = content
+        else:
+            unread.append(entry)
+    files.sort(key=lambda file: file.path)
+    return Intake.of(files, contents, unread, seconds)
 
 
 def write_rows(
