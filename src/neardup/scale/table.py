@@ -15,7 +15,6 @@ import numpy as np
 
 from neardup.errors import NeardupError
 from neardup.files import place
-from neardup.files import place
 from neardup.library.file import Facts, File, Skipped
 from neardup.library.intake import Intake
 from neardup.library.store import Content
