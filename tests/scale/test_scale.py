@@ -184,6 +184,24 @@ def test_what_changed_or_is_gone_is_embedded_again_or_forgotten(
     assert again == scan(toy_bundle, tmp_path / "plain", own)
 
 
+def test_an_object_storage_gives_what_the_plain_scan_gives(
+    ray, s3, album, plain, toy_bundle, tmp_path
+):
+    pytest.importorskip("s3fs")
+    s3.create_bucket(Bucket="photos")
+    for path in list_files(album):
+        s3.upload_file(str(path), "photos", path.relative_to(album).as_posix())
+    code, found, _, counts, skipped = scan(toy_bundle, tmp_path, "s3://photos", "--engine", "ray")
+    assert (code, counts) == (plain[0], plain[3])
+    assert [{sha for _, sha, _ in group} for group in found] == [
+        {sha for _, sha, _ in group} for group in plain[1]
+    ]
+    assert "s3://photos/half.jpg,truncated" in skipped
+    assert not any(
+        b"secret-of-the-test" in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()
+    )
+
+
 def test_braces_count_and_list():
     assert sources.expanded("a{08..11}.tar") == ["a08.tar", "a09.tar", "a10.tar", "a11.tar"]
     assert sources.expanded("{x,y}{1..2}") == ["x1", "x2", "y1", "y2"]

@@ -1,0 +1,64 @@
+"""The join of ``--engine ray`` on made-up vectors: cells, pairs compared, seconds, and recall.
+
+    python benchmarks/join.py --like real.npz [--sizes 100000 1000000] [--capacity 20000] [--each 4]
+
+``visited`` is the share of all pairs that the cells compare, and ``predicted`` what it would be
+were all cells alike. Recall is that of the planted copies (``benchmarks/vectors.py``).
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from vectors import collection
+
+from neardup.scale import join as module
+from neardup.scale.embedding import start_ray
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--like", type=Path, required=True)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000])
+    parser.add_argument("--capacity", type=int, default=module.CELL)
+    parser.add_argument("--each", type=int, default=module.CELLS_EACH)
+    parser.add_argument("--threshold", type=float, default=1.0528)
+    options = parser.parse_args()
+    like = np.load(options.like)
+    ray = start_ray()
+    module.CELLS_EACH = options.each
+    for n in options.sizes:
+        planted = collection(like["embedding"], like["copies"], n)
+        tasks = list(module.plan(planted.vectors, None, options.capacity))
+        compared = sum(
+            len(task.a) ** 2 / 2 if task.b is None else len(task.a) * len(task.b) for task in tasks
+        )
+        started = time.perf_counter()
+        pairs, how = module.join(ray, planted.vectors, options.threshold, capacity=options.capacity)
+        seconds = time.perf_counter() - started
+        expected = planted.keys(options.threshold)
+        cells = -(-options.each * n // (options.capacity // 2)) if n > options.capacity else 1
+        print(
+            json.dumps(
+                {
+                    "vectors": n,
+                    "cells": cells,
+                    "tasks": len(tasks),
+                    "fullest": max(len(task.a) for task in tasks),
+                    "visited": round(compared / (n * n / 2), 4),
+                    "predicted": round(min(1.0, options.each**2 / cells), 4),
+                    "seconds": round(seconds, 1),
+                    "pairs": len(pairs.left),
+                    "planted": len(expected),
+                    "planted_found": float(np.isin(expected, pairs.left * n + pairs.right).mean()),
+                    "how": how,
+                }
+            ),
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
