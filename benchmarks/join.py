@@ -1,6 +1,6 @@
 """The join of ``--engine ray`` on made-up vectors: cells, pairs compared, seconds, and recall.
 
-    python benchmarks/join.py --like real.npz [--sizes 100000 1000000] [--capacity 20000] [--each 4]
+    python benchmarks/join.py --like real.npz [--sizes 100000 1000000] [--capacity 20000]
 
 ``visited`` is the share of all pairs that the cells compare, and ``predicted`` what it would be
 were all cells alike. Recall is that of the planted copies (``benchmarks/vectors.py``).
@@ -23,23 +23,19 @@ def main() -> None:
     parser.add_argument("--like", type=Path, required=True)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000])
     parser.add_argument("--capacity", type=int, default=module.CELL)
-    parser.add_argument("--each", type=int, default=module.CELLS_EACH)
     parser.add_argument("--threshold", type=float, default=1.0528)
     options = parser.parse_args()
     like = np.load(options.like)
     ray = start_ray()
-    module.CELLS_EACH = options.each
     for n in options.sizes:
         planted = collection(like["embedding"], like["copies"], n)
         tasks = list(module.plan(planted.vectors, None, options.capacity))
-        compared = sum(
-            len(task.a) ** 2 / 2 if task.b is None else len(task.a) * len(task.b) for task in tasks
-        )
+        compared = sum(len(task.a) * len(task.a if task.b is None else task.b) for task in tasks)
         started = time.perf_counter()
         pairs, how = module.join(ray, planted.vectors, options.threshold, capacity=options.capacity)
         seconds = time.perf_counter() - started
         expected = planted.keys(options.threshold)
-        cells = -(-options.each * n // (options.capacity // 2)) if n > options.capacity else 1
+        cells = max(1, 10 * n // options.capacity)
         print(
             json.dumps(
                 {
@@ -47,8 +43,8 @@ def main() -> None:
                     "cells": cells,
                     "tasks": len(tasks),
                     "fullest": max(len(task.a) for task in tasks),
-                    "visited": round(compared / (n * n / 2), 4),
-                    "predicted": round(min(1.0, options.each**2 / cells), 4),
+                    "visited": round(compared / n**2, 4),
+                    "predicted": round(module.visits(cells) / cells, 4),
                     "seconds": round(seconds, 1),
                     "pairs": len(pairs.left),
                     "planted": len(expected),

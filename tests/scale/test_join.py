@@ -49,5 +49,4 @@ def test_no_task_is_larger_than_a_cell_may_be_however_alike_the_pictures_are():
     alike[:] = alike[0]
     tasks = list(plan(alike, None, 300))
     assert all(len(t.a) <= 300 and (t.b is None or len(t.b) <= 300) for t in tasks)
-    together = {(i, j) for t in tasks for i in (t.a[0],) for j in (t.a[-1],)}
-    assert together
+    assert sum(len(t.a) * len(t.b) for t in tasks) >= len(alike) ** 2 / 2, "they are all compared"

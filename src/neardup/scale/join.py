@@ -1,26 +1,35 @@
 """The join: near pairs among very many vectors, by cells that are searched exactly, as Ray tasks.
 
-Each vector goes to its few nearest cells, whose centres k-means found on a sample; pairs that share
-a cell are compared. A cell that holds too many is cut into blocks, each compared with each, so that
-no task grows however alike the pictures are. What the cells miss is measured on a sample.
+Each vector is at home in its nearest cell, whose centres k-means found on a sample, and is compared
+with all that are at home in the cells nearest to it. A cell with too many, or with too many
+visitors, is cut into blocks, each compared with each, so that no task grows however alike the
+pictures are. What the cells miss is measured on a sample.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from neardup.search.choice import MAX_PAIRS
+from neardup.search.choice import MAX_PAIRS, search
 from neardup.search.exact import Indices, NearestPairs, Pairs, Vectors, nearest_pairs
 from neardup.search.inverted import centres, recall
 
 CELL = 20_000
-"""Vectors that a cell may hold: a few seconds and 100 MB of one core."""
+"""Vectors that a task compares on either side: about a second of one core."""
 
-CELLS_EACH = 4
-"""Cells that a vector goes to, where there are so many."""
+ON_THE_DRIVER = 3_000_000
+"""Vectors that one machine searches in minutes, by :func:`neardup.search.choice.search`."""
 
-_SAMPLE_PER_CELL = 256
+_PER_CELL = 10  # cells for each that a task's vectors would fill
+_SAMPLE_PER_CELL = 40
+
+
+def visits(cells: int) -> int:
+    """How many cells a vector visits, of so many: measured to find 99 % of copies, as they are
+    spread over the distances up to a threshold (``benchmarks/join.py``)."""
+    return min(cells, max(2, int(1.8 * math.pow(cells, 0.6))))
 
 
 class Task(NamedTuple):
@@ -33,6 +42,15 @@ class Task(NamedTuple):
 
     a: Indices
     b: Indices | None
+
+
+def find_pairs(
+    ray: Any, a: Vectors, threshold: float, b: Vectors | None = None
+) -> tuple[Pairs, str]:
+    """:func:`join` where there are more than one machine searches in minutes."""
+    if max(len(a), 0 if b is None else len(b)) <= ON_THE_DRIVER:
+        return search(a, threshold, b)
+    return join(ray, a, threshold, b)
 
 
 def join(
@@ -48,14 +66,14 @@ def join(
     tasks = list(plan(a, b, capacity))
     left = ray.put(a)
     right = left if b is None else ray.put(b)
-    search = ray.remote(num_cpus=1, max_retries=-1)(_search)
-    found = NearestPairs(threshold, MAX_PAIRS * CELLS_EACH)  # a pair may share several cells
+    compare = ray.remote(num_cpus=1, max_retries=-1)(_compare)
+    found = NearestPairs(threshold, 2 * MAX_PAIRS)  # a pair may be found from both sides
     running: list[Any] = []
     waiting = iter(tasks)
     at_once = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
     while True:
         for task in waiting:
-            running.append(search.remote(left, right, *task, b is None, found.threshold))
+            running.append(compare.remote(left, right, *task, b is None, found.threshold))
             if len(running) >= at_once:
                 break
         if not running:
@@ -69,10 +87,10 @@ def join(
     if len(tasks) == 1:
         return pairs, "exact: every pair within the threshold was found"
     share = recall(pairs, a, a if b is None else b, threshold, within_one=b is None)
-    return pairs, f"by {len(tasks)} cells; recall measured on these pictures {share:.4f}"
+    return pairs, f"by cells, {len(tasks)} tasks; recall measured on these pictures {share:.4f}"
 
 
-def _search(
+def _compare(
     a: Vectors, b: Vectors, i: Indices, j: Indices | None, within_one: bool, threshold: float
 ) -> Pairs:
     others = None if j is None else b[j]
@@ -80,45 +98,30 @@ def _search(
     left, right = i[found.left], (i if j is None else j)[found.right]
     if within_one:
         left, right = np.minimum(left, right), np.maximum(left, right)
-    return Pairs(left, right, found.distance)
+    return Pairs(left, right, found.distance).chosen(left != right if within_one else left >= 0)
 
 
 def plan(a: Vectors, b: Vectors | None, capacity: int) -> Iterator[Task]:
-    """The cells to search, none with more than ``capacity`` vectors on a side."""
-    whole = np.arange(len(a)), None if b is None else np.arange(len(b))
+    """What to compare, no more than ``capacity`` vectors on either side of a task."""
     larger = max(len(a), 0 if b is None else len(b))
     if larger <= capacity:
-        yield Task(*whole)
+        yield Task(np.arange(len(a)), None if b is None else np.arange(len(b)))
         return
-    cells = -(-CELLS_EACH * larger // (capacity // 2))  # half full, for they are not alike
-    means = centres(a if b is None else np.concatenate([a, b]), cells, _SAMPLE_PER_CELL)
-    left = _members(a, means)
-    right = [None for _ in left] if b is None else _members(b, means)
-    for i, j in zip(left, right, strict=True):
-        yield from _split(i, j, capacity)
+    means = centres(a, max(1, _PER_CELL * len(a) // capacity), _SAMPLE_PER_CELL)
+    homes = _cells(a, means, 1)
+    visitors = _cells(a if b is None else b, means, visits(len(means)))
+    for i, j in zip(homes, visitors, strict=True):
+        for start in range(0, len(i), capacity):
+            for other in range(0, len(j), capacity):
+                yield Task(i[start : start + capacity], j[other : other + capacity])
 
 
-def _members(vectors: Vectors, means: Vectors) -> list[Indices]:
-    """The rows in each cell."""
-    each = min(CELLS_EACH, len(means))
-    nearest = np.empty((len(vectors), each), dtype=np.int64)
+def _cells(vectors: Vectors, means: Vectors, each: int) -> list[Indices]:
+    """The rows for which a cell is one of the ``each`` nearest, of every cell."""
+    nearest = np.empty((len(vectors), each), dtype=np.int32)
     for start in range(0, len(vectors), 8192):
         cosine = vectors[start : start + 8192] @ means.T
         nearest[start : start + 8192] = np.argpartition(-cosine, each - 1, axis=1)[:, :each]
     order = np.argsort(nearest.ravel(), kind="stable")
     ends = np.cumsum(np.bincount(nearest.ravel(), minlength=len(means)))[:-1]
     return np.split(order // each, ends)
-
-
-def _split(i: Indices, j: Indices | None, capacity: int) -> Iterator[Task]:
-    """A cell, or blocks of it that are compared each with each."""
-    left = [i[start : start + capacity] for start in range(0, len(i), capacity)]
-    if j is None:
-        for place, rows in enumerate(left):
-            yield Task(rows, None)
-            for others in left[place + 1 :]:
-                yield Task(rows, others)
-        return
-    for rows in left:
-        for start in range(0, len(j), capacity):
-            yield Task(rows, j[start : start + capacity])

@@ -14,7 +14,7 @@ from neardup.library.file import Picture
 from neardup.library.intake import Effort, Intake, timed
 from neardup.library.listing import Listing, Selection, list_selection
 from neardup.scale.embedding import embed_units, start_ray
-from neardup.scale.join import join
+from neardup.scale.join import find_pairs
 from neardup.scale.sources import is_archive, is_remote, items, spooled, units
 from neardup.scale.table import SUFFIX, VectorTable, intake_of
 from neardup.scan.original import read_traces
@@ -70,7 +70,7 @@ def scan(selection: Selection, bundle: Bundle, options: ScanOptions, table: str)
         bundle,
         options,
         seconds,
-        search=partial(join, ray),
+        search=partial(find_pairs, ray),
         read_traces=_read_traces,
     )
 
