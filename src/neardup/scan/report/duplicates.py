@@ -65,7 +65,8 @@ class Duplicates(ScanResult):
         Fields: ``group`` (from 0, surest first), ``distance`` and ``probability`` to the group's
         first file, ``match`` in words, ``sha256``; tags: ``keep`` for the first file where one is
         proposed, ``reference`` for files that are never touched, ``copy`` for the others.
-        ``dataset.group_by("group")`` shows the groups. Tested with FiftyOne 1.22.
+        ``dataset.group_by("group")`` shows the groups. Written from the
+        documentation of FiftyOne 1.22; only a stand-in was tested.
 
         Args:
             name: of the dataset, which may not exist yet; None: FiftyOne chooses one.
