@@ -218,12 +218,19 @@ def test_a_teacher_that_cannot_be_is_named(tiny_run: Path, tmp_path: Path) -> No
     assert load_teacher(DistillConfig(), SIZE) is None
 
 
-def test_a_bundle_for_inference_only_is_no_teacher(tiny_run: Path, tmp_path: Path) -> None:
+def test_a_bundle_for_inference_only_is_a_teacher_too(tiny_run: Path, tmp_path: Path) -> None:
     bundle = Bundle.load(tiny_run / "bundle")
     (tmp_path / "encoder.onnx").write_bytes(bundle.encoder_path.read_bytes())
     replace(bundle, directory=tmp_path).save()
-    with pytest.raises(ConfigError, match=r"distill\.teacher=.*for inference only"):
-        load_teacher(DistillConfig(teacher=str(tmp_path)), SIZE)
+    teacher = load_teacher(DistillConfig(teacher=str(tmp_path)), SIZE)
+    whole = load_teacher(DistillConfig(teacher=str(tiny_run / "bundle")), SIZE)
+    assert teacher is not None
+    assert whole is not None
+    images = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            teacher.encoder.eval()(images), whole.encoder.eval()(images), rtol=0, atol=1e-4
+        )
     replace(bundle, directory=tmp_path, provenance={}).save()
     with pytest.raises(ConfigError, match=r"distill\.teacher=.*does not say how it was trained"):
         load_teacher(DistillConfig(teacher=str(tmp_path)), SIZE)

@@ -4,6 +4,7 @@ import os
 import pickle
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ from huggingface_hub import HfApi
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
+from neardup.bundle import Bundle
 from neardup.errors import ConfigError
+from neardup.images.network_input import to_batch
+from neardup.procedural import generate
 from neardup.training import weights
 from neardup.training.config import EncoderConfig
 from neardup.training.encoder import Encoder, GeM
@@ -91,6 +95,31 @@ def test_what_sscd_publishes(tmp_path: Path) -> None:
         expected = F.normalize(theirs(((images / 255 - mean) / std).permute(0, 3, 1, 2)))
         found = encoder.eval()(images)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_training_goes_on_from_a_network_for_inference(tiny_run: Path, tmp_path: Path) -> None:
+    bundle = Bundle.load(tiny_run / "bundle")
+    (tmp_path / "encoder.onnx").write_bytes(bundle.encoder_path.read_bytes())
+    replace(bundle, directory=tmp_path).save()
+    shown = [generate(1, index, 32) for index in range(64)]
+    encoder, _ = initial_encoder(config(tmp_path), 32, shown)
+    trained, _ = initial_encoder(config(tiny_run / "bundle"), 32)
+    images = torch.from_numpy(to_batch([generate(2, index, 32) for index in range(64)], 32))
+    with torch.no_grad():
+        wanted = trained.eval()(images)
+        torch.testing.assert_close(encoder.eval()(images), wanted, rtol=0, atol=1e-4)
+        in_training = encoder.train()(images)  # by the statistics of the batch
+    assert (in_training - wanted).norm(dim=1).mean() < 0.3
+    with pytest.raises(ConfigError, match=r"is wanted, it has.*set encoder\.backbone"):
+        initial_encoder(config(tmp_path, embedding_size=8), 32, shown)
+
+
+def test_training_goes_on_from_the_encoder_that_comes_along() -> None:
+    encoder, origin = initial_encoder(
+        config("neardup", backbone="tf_efficientnet_lite0", embedding_size=512), 160
+    )
+    assert origin == "the encoder that comes with neardup"
+    assert encoder.whiten is not None
 
 
 @pytest.mark.parametrize(

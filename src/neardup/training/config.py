@@ -174,8 +174,9 @@ class EncoderConfig:
     backbone: str = setting("resnet50", "any timm model name")
     weights: str = setting(
         "auto",
-        "auto | imagenet | random | a bundle, checkpoint, .safetensors or .torchvision.pt file;"
-        " auto is imagenet where it can be had, else random",
+        "auto | imagenet | random | neardup | a bundle, checkpoint, .safetensors or .torchvision.pt"
+        " file; auto is imagenet where it can be had, else random; neardup is the encoder that"
+        " comes along",
     )
     embedding_size: int = setting(512, "length of the embedding", low=2, high=8192)
     gem_power: float = setting(

@@ -81,7 +81,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
         show=first_process,
     )
     sources.decode("train", "val", "test")
-    encoder, origin = initial_encoder(config.encoder, config.data.image_size)
+    encoder, origin = initial_encoder(config.encoder, config.data.image_size, sources.train)
     record = summary.provenance(config, origin, sources)
     if teacher:
         record["teacher"] = teacher.record

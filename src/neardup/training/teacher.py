@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from neardup.bundle import DESCRIPTION_FILE, WEIGHTS_FILE, Bundle
+from neardup.bundle import DESCRIPTION_FILE, ENCODER_FILE, WEIGHTS_FILE, Bundle
 from neardup.errors import BundleError, ConfigError
 from neardup.files import content_hash
 from neardup.training.checkpoints import best_checkpoint, load_checkpoint
@@ -101,7 +101,7 @@ def load_teacher(config: DistillConfig, embedding_size: int) -> Teacher | None:
     except (BundleError, ConfigError) as error:
         raise ConfigError(
             f"distill.teacher={path}: {error}; name a run folder of train.py, a checkpoint of it,"
-            f" or a bundle with {WEIGHTS_FILE}"
+            " or a bundle"
         ) from error
     its_size = teacher.encoder.project.out_features
     if embedding_size != its_size:
@@ -123,7 +123,8 @@ def _read(path: Path) -> Teacher:
     config = from_plain(provenance["config"])
     encoder = Encoder(config.encoder, image_size=config.data.image_size)
     load_weights(encoder, path)
-    return Teacher(encoder, config, file=path / WEIGHTS_FILE, steps=provenance["steps"])
+    file = path / (WEIGHTS_FILE if (path / WEIGHTS_FILE).exists() else ENCODER_FILE)
+    return Teacher(encoder, config, file=file, steps=provenance["steps"])
 
 
 def distillation(embeddings: Tensor, targets: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ Pickles are read with ``weights_only=True``, so a file from a stranger cannot ru
 
 import importlib.util
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -13,10 +13,13 @@ from huggingface_hub import model_info, try_to_load_from_cache
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from neardup.bundle import ENCODER_FILE, WEIGHTS_FILE
+from neardup.bundle import DEFAULT_BUNDLE, ENCODER_FILE, WEIGHTS_FILE, Bundle
 from neardup.errors import ConfigError
+from neardup.images.network_input import to_batch
+from neardup.procedural import generate
 from neardup.training.config import EncoderConfig
 from neardup.training.encoder import Encoder, published_as
+from neardup.training.unfolding import MOST_PICTURES, Pixels, unfold
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +38,16 @@ _ALTERNATIVES = (
 )
 
 
-def initial_encoder(config: EncoderConfig, image_size: int) -> tuple[Encoder, str]:
+def initial_encoder(
+    config: EncoderConfig, image_size: int, pictures: Sequence[Pixels] = ()
+) -> tuple[Encoder, str]:
     """Build the encoder for images of side ``image_size`` and give it its first weights.
+
+    Args:
+        config: backbone, embedding size and where the weights come from.
+        image_size: pixels.
+        pictures: (H, W, 3) uint8 RGB, that it will be trained on; some of them show what BatchNorm
+            is to expect where weights come from a network for inference.
 
     Returns:
         The encoder and where its weights came from, in words for the record.
@@ -47,6 +58,10 @@ def initial_encoder(config: EncoderConfig, image_size: int) -> tuple[Encoder, st
     match config.weights:
         case "random":
             return Encoder(config, image_size=image_size), "random"
+        case "neardup":
+            encoder = Encoder(config, image_size=image_size)
+            load_weights(encoder, DEFAULT_BUNDLE, pictures)
+            return encoder, "the encoder that comes with neardup"
         case "imagenet":
             return _imagenet(config, image_size)
         case "auto":
@@ -58,7 +73,7 @@ def initial_encoder(config: EncoderConfig, image_size: int) -> tuple[Encoder, st
                 return encoder, "random (encoder.weights=auto found no ImageNet weights)"
         case path:
             encoder = Encoder(config, image_size=image_size)
-            load_weights(encoder, Path(path).expanduser())
+            load_weights(encoder, Path(path).expanduser(), pictures)
             return encoder, f"file {Path(path).name}"
 
 
@@ -80,7 +95,7 @@ def _packaged_file(backbone: str) -> Path | None:
     return Path(getattr(importlib.import_module(package), file_class).get_model_file_path())
 
 
-def load_weights(encoder: Encoder, path: Path) -> None:
+def load_weights(encoder: Encoder, path: Path, pictures: Sequence[Pixels] = ()) -> None:
     """Load a file or bundle into an encoder of the same shape, in place.
 
     A file that holds only the backbone leaves the projection as it is, and says so.
@@ -88,7 +103,14 @@ def load_weights(encoder: Encoder, path: Path) -> None:
     Raises:
         ConfigError: missing, unreadable, or made for another architecture.
     """
-    load_state(encoder, _read_state(path), path)
+    if (path / ENCODER_FILE).is_file() and not (path / WEIGHTS_FILE).exists():
+        size = Bundle.load(path).image_size
+        shown = [pictures[place] for place in range(min(len(pictures), MOST_PICTURES))] or [
+            generate(0, index, size) for index in range(64)
+        ]
+        unfold(encoder, path / ENCODER_FILE, to_batch(shown, size))
+    else:
+        load_state(encoder, _read_state(path), path)
 
 
 def load_state(encoder: Encoder, state: Mapping[str, Tensor], path: Path) -> None:
@@ -129,11 +151,6 @@ def load_state(encoder: Encoder, state: Mapping[str, Tensor], path: Path) -> Non
 
 def _read_state(path: Path) -> Mapping[str, Tensor]:
     if path.is_dir():
-        if (path / ENCODER_FILE).exists() and not (path / WEIGHTS_FILE).exists():
-            raise ConfigError(
-                f"encoder.weights={path}: a bundle for inference only, without {WEIGHTS_FILE};"
-                " name the checkpoint it was made from, or a bundle exported with weights=true"
-            )
         path = path / WEIGHTS_FILE
     if not path.is_file():
         raise ConfigError(f"encoder.weights={path}: no such file. {_ALTERNATIVES}")
