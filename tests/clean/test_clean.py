@@ -128,6 +128,10 @@ def test_references_and_the_folder_compared_against_are_never_touched(album, run
     reference = {"reference": True}
     report(("sea", SEA, {}), ("small", SMALL, reference), ("sub/sea", SEA, {"again": True}))
     assert names(run("report", *decide(same=[(SEA, SMALL)]))[1]) == []
+    twice = [entry("album/sea", SEA), entry("album/small", SMALL, reference=True)]
+    once = [entry("album/hill", HILL), entry("album/small", SMALL)]
+    write_report(Path("report"), [(True, twice), (True, once)], relative_to=Path.cwd())
+    assert names(run("report", "--accept", "sure")[1]) == []
     report(*THREE, against="elsewhere")
     assert names(run("report", "--accept", "sure")[1]) == ["small"]
 

@@ -8,6 +8,8 @@ import pytest
 from tests.clean.worlds import clean, decided, entry, in_child, sha256, snapshot, undo_all
 from tests.clean.worlds import write_report as write
 
+from neardup.files import JOURNAL
+
 SEA, COPY, HILL = b"sea" * 40, b"sea, smaller", b"hill"
 
 
@@ -65,6 +67,8 @@ def test_at_any_line(how, elsewhere, home, request):
         kill(lambda: undo_all(quarantine), line)
         assert undo_all(quarantine) == []
         assert snapshot(root) == before
+        rest = [path.name for path in quarantine.rglob("*") if path.is_file()]
+        assert set(rest) <= {JOURNAL}
         shutil.rmtree(quarantine)
         if not killed:
             break

@@ -70,9 +70,8 @@ def _bring_back(moved: Move, *, linked: bool) -> bool:
         if os.path.lexists(place):
             return False
         raise Unsafe("it is in the desktop's trash: restore it there")
-    for folder in (source.parent, place.parent):
-        with suppress(OSError):
-            (folder / PART).unlink()
+    with suppress(OSError):
+        (source.parent / PART).unlink()
     if not os.path.lexists(source):
         if os.path.lexists(place):
             return False
