@@ -279,6 +279,8 @@ def test_embed_writes_one_row_a_file(album, toy_bundle, tmp_path, capsys):
 def test_an_older_report_in_the_folder_is_no_picture(album, run_scan, tmp_path, capsys):
     seen = run_scan(album)[1]["counts"]["seen"]
     shutil.copytree(tmp_path / "report", album / "older report")
+    (album / "older report/vectors.lance/data").mkdir(parents=True)
+    (album / "older report/vectors.lance/data/1.lance").write_bytes(b"made on Ray")
     (album / "groups.json").write_text("somebody's own file, beside no page")
     assert run_scan(album)[1]["counts"]["seen"] == seen + 1
 

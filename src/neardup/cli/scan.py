@@ -124,9 +124,10 @@ def run(options: argparse.Namespace) -> int:
         exclude=options.exclude,
     )
     if options.engine == "ray":
+        from neardup.library.listing import VECTORS
         from neardup.scale import pipeline as scale
 
-        table = str(options.out / scale.VECTORS)
+        table = str(options.out / VECTORS)
         result = scale.scan(selection, detector.bundle, chosen, table)
     else:
         result = scan(selection, detector.bundle, detector.embedder, chosen)

@@ -28,6 +28,9 @@ REPORT_FILES = frozenset(
 )
 """Every file that the report of a scan consists of; a scan leaves its own out."""
 
+VECTORS = "vectors.lance"
+"""The folder with the vectors of a report that was made on Ray."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
@@ -225,8 +228,14 @@ def _fits(pattern: Sequence[str], parts: Sequence[str]) -> bool:
 def _of_reports(files: Sequence[Path], report_folder: Path | None) -> set[Path]:
     """The files of reports: where this scan writes, or where a page and its groups lie together."""
     own = {os.path.realpath(report_folder / name) for name in REPORT_FILES if report_folder}
-    named = [file for file in files if file.name in REPORT_FILES]
+    named = {file: file.parent for file in files if file.name in REPORT_FILES}
     names: dict[Path, set[str]] = {}
-    for file in named:
-        names.setdefault(file.parent, set()).add(file.name)
-    return {f for f in named if {PAGE, GROUPS} <= names[f.parent] or os.path.realpath(f) in own}
+    for file, folder in named.items():
+        names.setdefault(folder, set()).add(file.name)
+    named |= {file: _above_vectors(file) for file in files if VECTORS in file.parts}
+    reports = {folder for folder, found in names.items() if {PAGE, GROUPS} <= found}
+    return {f for f, folder in named.items() if folder in reports or os.path.realpath(f) in own}
+
+
+def _above_vectors(file: Path) -> Path:
+    return Path(*file.parts[: file.parts.index(VECTORS)])

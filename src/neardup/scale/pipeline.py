@@ -21,9 +21,6 @@ from neardup.scan.original import read_traces
 from neardup.scan.pipeline import ScanOptions, chosen_point, compare
 from neardup.scan.result import ScanResult
 
-VECTORS = f"vectors{SUFFIX}"
-"""What the table is called in a report's folder."""
-
 
 def scan(selection: Selection, bundle: Bundle, options: ScanOptions, table: str) -> ScanResult:
     """Find near-duplicates as :func:`neardup.scan.pipeline.scan` does, on Ray.
