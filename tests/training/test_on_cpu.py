@@ -57,5 +57,11 @@ def test_a_network_in_bf16_learns_as_without() -> None:
     expected = learnt()
     with FastDepthwise():
         found = learnt()
-    for ours, theirs in zip(found, expected, strict=True):
+    # A bias before a BatchNorm that takes it away has a gradient of zero: there is but rounding.
+    largest = max(float(gradient.norm()) for gradient in expected)
+    compared = [
+        pair for pair in zip(found, expected, strict=True) if pair[1].norm() > 1e-4 * largest
+    ]
+    assert len(compared) > 0.9 * len(expected)
+    for ours, theirs in compared:
         assert F.cosine_similarity(ours.ravel(), theirs.ravel(), dim=0) > 0.98
