@@ -90,8 +90,7 @@ def load_teacher(config: DistillConfig, embedding_size: int) -> Teacher | None:
         None where there is to be none.
 
     Raises:
-        ConfigError: it is missing, damaged, a bundle for inference only, or has embeddings of
-            another size; names the key.
+        ConfigError: it is missing, damaged, or has embeddings of another size; names the key.
     """
     if not config.teacher:
         return None
