@@ -65,18 +65,24 @@ _share.__name__ = "share between 0 and 1"
 def run(options: argparse.Namespace) -> int:
     from neardup.bundle import Bundle
     from neardup.scan.decisions import Decisions
-    from neardup.scan.learned import learn, teach
+    from neardup.scan.learned import learn
 
     bundle = Bundle.load(options.bundle)
     if options.out.exists() and any(options.out.iterdir()):
         raise NeardupError(f"{options.out} is not empty: name another folder with --out")
     decided = [Decisions.load(path) for path in options.decisions]
     lesson = learn(bundle, decided, options.target_precision)
-    taught = teach(bundle, lesson, options.target_precision)
+    taught = replace(
+        bundle,
+        directory=options.out,
+        calibration=lesson.calibration,
+        operating_points=lesson.points,  # decisions say nothing of the others
+        default_at=f"precision={options.target_precision:g}",
+    )
     options.out.mkdir(parents=True, exist_ok=True)
     for name in bundle.files:
         shutil.copyfile(bundle.directory / name, options.out / name)
-    replace(taught, directory=options.out).save()
+    taught.save()
     _print(bundle, taught, lesson, options)
     return 0
 

@@ -81,9 +81,7 @@ def join(
         ready, running = ray.wait(running)
         for part in ray.get(ready):
             found.add(Pairs(*part))
-    pairs = found.pairs().distinct()
-    if len(pairs.left) > MAX_PAIRS:
-        pairs = pairs.nearest(MAX_PAIRS)
+    pairs = found.each_once(MAX_PAIRS)
     if len(tasks) == 1:
         return pairs, "exact: every pair within the threshold was found"
     share = recall(pairs, a, a if b is None else b, threshold, within_one=b is None)

@@ -218,13 +218,3 @@ def _wilson(successes: int, trials: int) -> tuple[float, float]:
     middle = (share + weight / 2) / (1 + weight)
     half = z * np.sqrt(share * (1 - share) / trials + weight / (4 * trials)) / (1 + weight)
     return float(max(0.0, middle - half)), float(min(1.0, middle + half))
-
-
-def teach(bundle: Bundle, lesson: Lesson, precision: float) -> Bundle:
-    """The bundle with what was learned; the points that decisions say nothing of are left out."""
-    return replace(
-        bundle,
-        calibration=lesson.calibration,
-        operating_points=lesson.points,
-        default_at=f"precision={precision:g}",
-    )

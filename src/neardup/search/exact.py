@@ -137,6 +137,11 @@ class NearestPairs:
             return pairs
         return pairs.nearest(self._limit)
 
+    def each_once(self, count: int) -> Pairs:
+        """The nearest ``count``, where a pair may have been found from both sides."""
+        pairs = self.pairs().distinct()
+        return pairs if len(pairs.left) <= count else pairs.nearest(count)
+
 
 def verified(a: Vectors, b: Vectors, i: Indices, j: Indices, threshold: float) -> Iterator[Pairs]:
     """Those of the pairs (i, j) whose distance is within the threshold, a few at a time."""

@@ -69,11 +69,7 @@ def pairs_within(
         start += len(queries)
         each = len(near) / len(queries)
         step = int(np.clip(_PROPOSED_AT_ONCE / max(1.0, each), 1, _QUERIES_AT_ONCE))
-    pairs = found.pairs()
-    if b is None:
-        pairs = pairs.distinct()
-    if len(pairs.left) > limit:
-        pairs = pairs.nearest(limit)
+    pairs = found.each_once(limit)
     reach = float(pairs.distance.max()) if len(pairs.left) == limit else found.threshold
     return pairs, recall(pairs, a, stored, reach, within_one=b is None)
 

@@ -58,10 +58,6 @@ def initial_encoder(
     match config.weights:
         case "random":
             return Encoder(config, image_size=image_size), "random"
-        case "neardup":
-            encoder = Encoder(config, image_size=image_size)
-            load_weights(encoder, DEFAULT_BUNDLE, pictures)
-            return encoder, "the encoder that comes with neardup"
         case "imagenet":
             return _imagenet(config, image_size)
         case "auto":
@@ -71,10 +67,12 @@ def initial_encoder(
                 encoder = Encoder(config, image_size=image_size)  # fails if the backbone is wrong
                 log.warning("STARTING FROM RANDOM WEIGHTS. %s", error)
                 return encoder, "random (encoder.weights=auto found no ImageNet weights)"
-        case path:
+        case source:
+            own = source == "neardup"
+            path = DEFAULT_BUNDLE if own else Path(source).expanduser()
             encoder = Encoder(config, image_size=image_size)
-            load_weights(encoder, Path(path).expanduser(), pictures)
-            return encoder, f"file {Path(path).name}"
+            load_weights(encoder, path, pictures)
+            return encoder, "the encoder that comes with neardup" if own else f"file {path.name}"
 
 
 def _imagenet(config: EncoderConfig, image_size: int) -> tuple[Encoder, str]:
