@@ -280,6 +280,9 @@ class TrainerConfig:
         "auto is bf16-mixed on GPU, 32-true elsewhere",
         choices=("auto", "32-true", "bf16-mixed", "16-mixed"),
     )
+    compile: bool = setting(
+        False, "have torch.compile fuse the encoder's operations: a minute's wait, faster steps"
+    )
     ema_decay: float = setting(
         0.0,
         "judge and keep an exponential moving average of the weights; 0 is off",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -44,6 +45,9 @@ class SiameseModule(LightningModule):
         super().__init__()
         self.config = config
         self.encoder = encoder.to(memory_format=torch.channels_last)
+        self.embed: Callable[[Tensor], Tensor] = self.encoder.__call__
+        if config.trainer.compile:  # for steps alone: it would be compiled for every batch size
+            self.embed = torch.compile(self.encoder.forward)
         self.loss = Loss(config.loss, config.encoder.embedding_size)
         self.teacher = teacher
         self.averaged: AveragedModel | None = None
@@ -73,8 +77,9 @@ class SiameseModule(LightningModule):
         """
         images = torch.cat([batch["anchor"], batch["positive"]])
         own = torch.as_tensor(batch["source"], device=images.device).repeat(2)
-        with FastDepthwise():
-            embedded = self.encoder(squash(images, self.config.data.image_size))
+        images = squash(images, self.config.data.image_size)
+        with FastDepthwise() if images.device.type == "cpu" else nullcontext():
+            embedded = self.embed(images)
         embeddings, source = gather_batch(embedded, own)
         parts = self.loss(embeddings, source)
         if self.teacher:
