@@ -2,7 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neardup.scan.matching import group
+from neardup.scan.grouping import group
+from neardup.search.choice import search
 from neardup.search.exact import Pairs, pairs_within
 
 
@@ -87,3 +88,39 @@ def test_promises(seed, n, threshold, data):
     shuffle = rng.permutation(n)
     moved = group(pairs_within(vectors[shuffle], threshold), rank[shuffle])
     assert [{int(shuffle[row]) for row in rows} for rows in as_sets(moved)] == sets
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), threshold=st.floats(0.05, 1.0))
+def test_many_equal_vectors_are_grouped_though_few_of_their_pairs_are_given(seed, threshold):
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0, 2 * np.pi, 3)[rng.integers(0, 3, 120)]
+    angle[::10] = rng.uniform(0, 2 * np.pi, 12)
+    vectors = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+    rank = rng.permutation(120)
+    whole = pairs_within(vectors, threshold)
+    pairs, how = search(vectors, threshold)
+    assert "paired through one" in how
+    assert len(pairs.left) < len(whole.left) / 4
+    groups = group(pairs, rank)
+    near = {
+        frozenset(pair): distance
+        for *pair, distance in zip(*(column.tolist() for column in whole), strict=True)
+    }
+    group_of = {}
+    for found in groups:
+        group_of[found.representative] = found.representative
+        for member, distance in zip(found.members.tolist(), found.distance.tolist(), strict=True):
+            assert member not in group_of
+            group_of[member] = found.representative
+            assert near[frozenset((found.representative, member))] == distance
+            assert rank[found.representative] < rank[member]
+        assert (np.diff(found.distance) >= 0).all()
+    assert [found.representative for found in groups] == sorted(
+        (found.representative for found in groups), key=rank.__getitem__
+    )
+    for pair, distance in near.items():
+        assert pair & group_of.keys()
+        i, j = pair
+        if distance == 0:
+            assert group_of[i] == group_of[j], "equal vectors stay together"

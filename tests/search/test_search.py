@@ -179,3 +179,32 @@ def test_the_inverted_file_bears_a_picture_that_is_there_a_thousand_times():
     assert len(pairs.left) == 1000 * 999 // 2
     assert recall == 1
     assert len(inverted.pairs_within(vectors, 0.3, limit=100)[0].left) == 100
+
+
+@pytest.mark.parametrize("exact_up_to", [10**6, 1000])
+@pytest.mark.parametrize("within_one", [True, False])
+def test_many_equal_vectors_leave_room_for_all_other_pairs(monkeypatch, exact_up_to, within_one):
+    if exact_up_to < 10**6:
+        pytest.importorskip("faiss")
+    monkeypatch.setattr(strategy, "EXACT_UP_TO", exact_up_to)
+    monkeypatch.setattr(strategy, "MAX_PAIRS", 20_000)
+    rng = np.random.default_rng(8)
+    vectors = clustered(rng, 4000, 64)
+    vectors[::2] = vectors[0]
+    expected = {*zip(*pairs_within(vectors[1::2], 0.5)[:2], strict=True)}
+    found, how = strategy.search(vectors, 0.5, None if within_one else vectors.copy())
+    assert "1,999 pictures" in how or "3,998 pictures" in how
+    assert set(np.arange(0, 4000, 2)) <= {*found.left, *found.right}
+    pairs = {(i // 2, j // 2) for i, j in zip(*found[:2], strict=True) if i % 2 and j % 2}
+    assert len(pairs & expected) >= 0.95 * len(expected) > 0
+
+
+def test_equal_vectors_alone(monkeypatch):
+    monkeypatch.setattr(strategy, "EXACT_UP_TO", 1000)
+    vectors = np.tile(unit(np.ones((1, 16))), (3000, 1))
+    found, _ = strategy.search(vectors, 0.5)
+    assert found.right.tolist() == list(range(1, 3000))
+    assert not found.left.any()
+    across, _ = strategy.search(vectors, 0.5, vectors[:100])
+    assert {*across.left} == {*range(3000)}
+    assert {*across.right} == {*range(100)}

@@ -1,19 +1,22 @@
 """From pairs of near pictures to groups without chains, the copy to keep in front."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from neardup.images.raw import RAW
 from neardup.library.file import Picture
-from neardup.scan.decisions import Decisions
+from neardup.scan.decisions import Decisions, ordered
+from neardup.scan.grouping import group
 from neardup.scan.original import UNDECIDED, Originals
 from neardup.scan.result import NO_EVIDENCE, DuplicateGroup, Evidence, Member
-from neardup.search.exact import Indices, Pairs
+from neardup.search.exact import Pairs
 
 NO_ORIGINALS = Originals({})
+
+MOST_COMPARED = 10
+"""Copies of a picture on either side of it, the nearest, among which originals are looked for: in
+a group of thousands each with each would take hours."""
 
 
 def without_untouched(pairs: Pairs, left: Sequence[Picture], right: Sequence[Picture]) -> Pairs:
@@ -47,7 +50,8 @@ def groups_within(
 ) -> list[DuplicateGroup]:
     """Groups of near-duplicates and of identical files, surest first, the one to keep in front."""
     lost = np.zeros(len(pictures), dtype=np.int64)  # comparisons, less those won
-    for i, j in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
+    compared = pairs.nearest_of_each(MOST_COMPARED)
+    for i, j in zip(compared.left.tolist(), compared.right.tolist(), strict=True):
         winner, _ = originals.compare(pictures[i], pictures[j])
         lost[i] += winner
         lost[j] -= winner
@@ -63,7 +67,8 @@ def groups_within(
     rank = np.empty(len(pictures), dtype=np.int64)
     rank[order] = np.arange(len(pictures))
     groups = []
-    grouped = set()
+    grouped: set[str] = set()
+    apart = decisions.different
     for found in group(pairs, rank):
         rows = [found.representative, *found.members.tolist()]
         distances = [0.0, *found.distance.tolist()]
@@ -71,11 +76,14 @@ def groups_within(
         members = tuple(
             _member(first, pictures[row], distance, evidence)
             for row, distance in zip(rows, distances, strict=True)
+            if ordered(first.sha256, pictures[row].sha256) not in apart
         )
+        if len(members) == 1:
+            continue
         groups.append(DuplicateGroup(members, *why_first(members, decisions, originals)))
-        grouped |= set(rows)
-    for row, picture in enumerate(pictures):
-        if len(picture.files) > 1 and row not in grouped and not picture.untouched:
+        grouped |= {member.picture.sha256 for member in members}
+    for picture in pictures:
+        if len(picture.files) > 1 and picture.sha256 not in grouped and not picture.untouched:
             members = (Member(picture, 0.0, 1.0),)
             groups.append(DuplicateGroup(members, *why_first(members, decisions, originals)))
     return sorted(groups, key=_surest_first)
@@ -169,70 +177,3 @@ def _why_file(picture: Picture) -> str:
 
 def _surest_first(found: DuplicateGroup) -> tuple[float, str]:
     return found.farthest, found.members[0].picture.sha256
-
-
-class Group(NamedTuple):
-    """Attributes:
-    representative: row.
-    members: (K,) int64 rows, nearest first, without the representative.
-    distance: (K,) float32, of each member to the representative.
-    """
-
-    representative: int
-    members: Indices
-    distance: npt.NDArray[np.float32]
-
-
-def group(pairs: Pairs, rank: Indices) -> list[Group]:
-    """Group the rows that occur in pairs.
-
-    Args:
-        pairs: within the threshold.
-        rank: (N,) int64, all different; the smaller, the more worth keeping.
-
-    Returns:
-        Groups of at least two rows, no row in two of them, by the rank of the representative.
-        The order of the pairs does not matter.
-    """
-    source = np.concatenate([pairs.left, pairs.right])
-    target = np.concatenate([pairs.right, pairs.left])
-    distance = np.concatenate([pairs.distance, pairs.distance])
-    order = np.argsort(rank[source], kind="stable")
-    source, target, distance = source[order], target[order], distance[order]
-    starts = np.flatnonzero(np.diff(source, prepend=-1))
-    ends = np.append(starts, len(source))[1:]
-
-    covered = np.zeros(len(rank), dtype=bool)
-    representative = np.zeros(len(rank), dtype=bool)
-    for start, end in zip(starts, ends, strict=True):
-        row = source[start]
-        if not covered[row]:
-            representative[row] = covered[row] = True
-            covered[target[start:end]] = True
-    return _nearest(source, target, distance, representative, rank)
-
-
-def _nearest(
-    source: Indices,
-    target: Indices,
-    distance: npt.NDArray[np.float32],
-    representative: npt.NDArray[np.bool_],
-    rank: Indices,
-) -> list[Group]:
-    joins = representative[source] & ~representative[target] & (rank[source] < rank[target])
-    source, target, distance = source[joins], target[joins], distance[joins]
-    order = np.lexsort((rank[source], distance, target))
-    source, target, distance = source[order], target[order], distance[order]
-    first = np.diff(target, prepend=-1) != 0
-    source, target, distance = source[first], target[first], distance[first]
-
-    order = np.lexsort((rank[target], distance, rank[source]))
-    source, target, distance = source[order], target[order], distance[order]
-    edges = np.flatnonzero(np.diff(source, prepend=-1))[1:]
-    return [
-        Group(int(rows[0]), members, near)
-        for rows, members, near in zip(
-            np.split(source, edges), np.split(target, edges), np.split(distance, edges), strict=True
-        )
-        if len(rows)
-    ]

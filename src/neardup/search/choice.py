@@ -1,6 +1,7 @@
 """Which search to use: exact, unless there are very many vectors and faiss is installed."""
 
 from neardup.search import inverted
+from neardup.search.equal import MANY, Distinct, restored
 from neardup.search.exact import Pairs, Vectors, nearest_pairs
 
 EXACT_UP_TO = 300_000
@@ -12,7 +13,20 @@ MAX_PAIRS = 10_000_000
 
 
 def search(a: Vectors, threshold: float, b: Vectors | None = None) -> tuple[Pairs, str]:
-    """Pairs as ``pairs_within`` gives them, and how they were searched, in words."""
+    """Pairs as ``pairs_within`` gives them, and how they were searched, in words.
+
+    Of more than :data:`neardup.search.equal.MANY` equal vectors each is paired through the first.
+    """
+    ours, theirs = Distinct.of(a), None if b is None else Distinct.of(b)
+    pairs, how = _search(ours.vectors, threshold, None if theirs is None else theirs.vectors)
+    further = len(ours.further) + (0 if theirs is None else len(theirs.further))
+    if not further:
+        return pairs, how
+    how += f"; {further:,} pictures have the vector of more than {MANY} and are paired through one"
+    return restored(pairs, ours, theirs), how
+
+
+def _search(a: Vectors, threshold: float, b: Vectors | None) -> tuple[Pairs, str]:
     how = "exact: every pair within the threshold was found"
     if max(len(a), 0 if b is None else len(b)) > EXACT_UP_TO and inverted.available():
         pairs, recall = inverted.pairs_within(a, threshold, b, limit=MAX_PAIRS)

@@ -63,6 +63,15 @@ class Pairs(NamedTuple):
         chosen = np.sort(np.argsort(self.distance, kind="stable")[:count])
         return self.chosen(chosen)
 
+    def nearest_of_each(self, count: int) -> "Pairs":
+        """The pairs that are among the ``count`` nearest of their left row, or of their right."""
+        near = np.zeros(len(self.left), dtype=bool)
+        for rows in (self.left, self.right):
+            order = np.lexsort((self.distance, rows))
+            rows = rows[order]
+            near[order] |= np.arange(len(rows)) - np.searchsorted(rows, rows) < count
+        return self.chosen(near)
+
 
 def pairs_within(a: Vectors, threshold: float, b: Vectors | None = None) -> Pairs:
     """Every pair at ``distance <= threshold``; none is missed.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neardup.evaluation.protocols.task import Ids, PairList
-from neardup.scan.matching import group
+from neardup.scan.grouping import group
 from neardup.search.exact import pairs_within
 
 
