@@ -21,8 +21,8 @@ def add(commands: Commands) -> None:
         "scan",
         help="find the near-duplicates of folders",
         description="Writes report.html, groups.json, pairs.csv, skipped.csv and blank.csv, "
-        "with --against leaked.txt; moves and deletes nothing. Exit code: 0 no duplicates, "
-        "1 duplicates found, 2 error.",
+        "with --against leaked.txt, with pyarrow groups.parquet; moves and deletes nothing. Exit "
+        "code: 0 no duplicates, 1 duplicates found, 2 error.",
     )
     parser.add_argument("folders", type=place, nargs="+", metavar="DIR")
     parser.add_argument(

@@ -14,9 +14,10 @@ from neardup.files import list_files
 from neardup.library.file import Skipped
 from neardup.library.store import CACHE
 
-PAGE, GROUPS, PAIRS, SCENES, LEAKED, SKIPPED, BLANK = (
+PAGE, GROUPS, GROUP_TABLE, PAIRS, SCENES, LEAKED, SKIPPED, BLANK = (
     "report.html",
     "groups.json",
+    "groups.parquet",
     "pairs.csv",
     "scenes.csv",
     "leaked.txt",
@@ -24,7 +25,8 @@ PAGE, GROUPS, PAIRS, SCENES, LEAKED, SKIPPED, BLANK = (
     "blank.csv",
 )
 REPORT_FILES = frozenset(
-    {PAGE, GROUPS, PAIRS, SCENES, LEAKED, SKIPPED, BLANK, CACHE, f"{CACHE}-wal", f"{CACHE}-shm"}
+    {PAGE, GROUPS, GROUP_TABLE, PAIRS, SCENES, LEAKED, SKIPPED, BLANK}
+    | {CACHE, f"{CACHE}-wal", f"{CACHE}-shm"}
 )
 """Every file that the report of a scan consists of; a scan leaves its own out."""
 

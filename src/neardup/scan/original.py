@@ -6,7 +6,7 @@ evidence of processing decides, and where there is none, nothing is said.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean
+from statistics import fmean
 from typing import NamedTuple
 
 from neardup.embedder import available_cores
@@ -109,7 +109,7 @@ def _pasted(a: Look, b: Look, match: Match) -> bool:
     part, whole = (a, b) if match.inside == "a" else (b, a)
     place = match.box[2] * match.box[3]
     detail = _detail(part, whole)
-    return _pixels(part) > _PASTED * place and detail is not None and mean(detail) > _SOFT
+    return _pixels(part) > _PASTED * place and detail is not None and fmean(detail) > _SOFT
 
 
 def _reasons(one: Look, other: Look) -> Iterator[Reason]:
@@ -128,7 +128,7 @@ def _reasons(one: Look, other: Look) -> Iterator[Reason]:
         yield Reason(2, f"it has more pixels: {one.facts.width} x {one.facts.height}")
     if a.colour > 6 and b.colour < 1 and not _grainier(a, b):
         yield Reason(3, "the other has lost its colours")
-    if _pixels(other) > 1.5 * _pixels(one) and mean(_detail(other, one) or (1,)) < _ENLARGED:
+    if _pixels(other) > 1.5 * _pixels(one) and fmean(_detail(other, one) or (1,)) < _ENLARGED:
         yield Reason(2, "the other was enlarged or blurred")
         return
     if _grainier(a, b) or _grainier(b, a):
@@ -214,7 +214,7 @@ def _softer(one: Look, other: Look) -> bool:
     if _pixels(one) < 1.2 * _pixels(other):
         limit -= 0.07  # a change of tones sharpens a copy, too
     if _same_proportions(one, other):
-        return one.facts.width > 0.95 * other.facts.width and mean(detail) < limit
+        return one.facts.width > 0.95 * other.facts.width and fmean(detail) < limit
     longer = one.facts.width / other.facts.width, one.facts.height / other.facts.height
     return any(share < limit for share, by in zip(detail, longer, strict=True) if by > 0.95)
 
@@ -229,7 +229,7 @@ def _compressed(one: Look, other: Look) -> bool:
     blocks = one.traces.blocks
     if blocks < 1.2 * other.traces.blocks:
         return False
-    return blocks > 1.35 or (blocks > 1.25 and mean(_detail(other, one) or (0,)) > 1.2)
+    return blocks > 1.35 or (blocks > 1.25 and fmean(_detail(other, one) or (0,)) > 1.2)
 
 
 def _larger(one: Look, other: Look) -> bool:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import sys
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pytest
 
 from neardup import Detector
 from neardup.errors import NeardupError
+from neardup.scan.report.page import write_report
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,29 @@ def test_no_pairs_are_a_table_with_columns(result, tmp_path, picture, toy_bundle
     table = parquet.read_table(tmp_path / "pairs.parquet")
     assert (table.num_rows, table.column_names) == (0, list(result.to_pandas().columns))
     assert str(empty).startswith("0 groups, 0 files more than needed, 0 bytes to gain")
+
+
+def test_a_row_for_each_file_of_a_group(result, tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("neardup.scan.report.parquet._ROWS_AT_ONCE", 2)
+    write_report(result, tmp_path, show_progress=False)
+    written = json.loads((tmp_path / "groups.json").read_text())["groups"]
+    rows = parquet.read_table(tmp_path / "groups.parquet").to_pylist()
+    assert [(row["group"], row["path"]) for row in rows] == [
+        (number, file["path"]) for number, group in enumerate(written) for file in group["files"]
+    ]
+    assert {row["distance"] for row in rows} == {
+        file["distance"] for group in written for file in group["files"]
+    }
+
+
+def test_the_page_holds_the_first_files_of_a_group(result, tmp_path, monkeypatch):
+    monkeypatch.setattr("neardup.scan.report.page.MAX_IN_A_GROUP", 2)
+    result.to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    data = json.loads(re.search(r'<script[^>]* id="data">(.*?)</script>', page)[1])
+    held = [(len(group["files"]), group["filesInAll"]) for group in data["groups"]]
+    assert sorted(held) == [(2, 2), (2, 3)]
 
 
 def test_groups_as_json_and_as_a_page(result, tmp_path):

@@ -477,6 +477,19 @@ def test_says_how_many_groups_it_leaves_out(chromium, result, folder, tmp_path, 
     assert "4 groups more, the least sure, are left out" in text(chromium, "#rest")
 
 
+def test_says_how_many_files_of_a_group_it_leaves_out(chromium, result, tmp_path, monkeypatch):
+    monkeypatch.setattr(report_page, "MAX_IN_A_GROUP", 4)
+    path = tmp_path / "report.html"
+    write_report(result, tmp_path, show_progress=False)
+    fresh(chromium, path)
+    assert max(chromium.run("data.groups.map((group) => group.files.length)")) == 4
+    cards = chromium.run("[...document.querySelectorAll('.how')].map((how) => how.textContent)")
+    assert [how for how in cards if "all are in groups.json" in how] == [
+        "the first 4 of 300 files; all are in groups.json"
+    ]
+    assert max(len(group.contents) for group in read_groups(tmp_path)) == 300
+
+
 def test_across_two_folders(chromium, result, folder, tmp_path):
     selection = Selection(folders=[folder], against=Path("other place"))
     leakage = Leakage(pictures=7, leaked=[Path("a")] * 4, other_pictures=3, other_leaked=3)

@@ -1,15 +1,15 @@
 """A scan's result that can show itself: what ``Detector.find_duplicates`` returns."""
 
 import importlib
-import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 from neardup.errors import NeardupError
 from neardup.scan.report.page import write_page
+from neardup.scan.report.parquet import PAIRS, pair_rows, write_pair_table
 from neardup.scan.report.sentences import sentences
-from neardup.scan.report.tables import PAIR_COLUMNS, groups, write_groups, write_pairs
+from neardup.scan.report.tables import groups, write_groups, write_pairs
 from neardup.scan.result import ScanResult
 
 
@@ -43,7 +43,7 @@ class Duplicates(ScanResult):
         Raises:
             NeardupError: pandas is not installed.
         """
-        return _library("pandas", "pandas").DataFrame(self._columns())
+        return _library("pandas").DataFrame(pair_rows(self), columns=list(PAIRS))
 
     def to_parquet(self, path: str | Path) -> None:
         """Write ``pairs`` as a Parquet table with the columns of :meth:`to_pandas`.
@@ -51,13 +51,7 @@ class Duplicates(ScanResult):
         Raises:
             NeardupError: pyarrow is not installed.
         """
-        arrow = _library("pyarrow", "neardup[index]")
-        parquet = importlib.import_module("pyarrow.parquet")
-        kinds = (arrow.string(), arrow.string(), arrow.float64(), arrow.bool_(), arrow.float64())
-        schema = arrow.schema(list(zip(PAIR_COLUMNS, (*kinds, arrow.string()), strict=True)))
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        parquet.write_table(arrow.table(self._columns(), schema=schema), path)
+        write_pair_table(self, Path(path))
 
     def to_fiftyone(self, name: str | None = None) -> Any:
         """A FiftyOne dataset of every file in a group, once for each group that it is in.
@@ -74,7 +68,7 @@ class Duplicates(ScanResult):
         Raises:
             NeardupError: fiftyone is not installed.
         """
-        fiftyone = _library("fiftyone", "fiftyone")
+        fiftyone = _library("fiftyone")
         dataset = fiftyone.Dataset(name)
         dataset.add_samples(
             [
@@ -90,21 +84,6 @@ class Duplicates(ScanResult):
         )
         return dataset
 
-    def _columns(self) -> dict[str, list[Any]]:
-        rows = [
-            (
-                _text(pair.a),
-                _text(pair.b),
-                pair.distance,
-                pair.identical,
-                pair.probability,
-                None if pair.match is None else pair.match.sentence("a", "b"),
-            )
-            for pair in self.pairs
-        ]
-        columns = zip(*rows, strict=True) if rows else ([] for _ in PAIR_COLUMNS)
-        return {name: list(column) for name, column in zip(PAIR_COLUMNS, columns, strict=True)}
-
 
 _FIFTYONE_FIELDS = ("distance", "probability", "match", "sha256")
 
@@ -118,13 +97,8 @@ def _tags(group: dict[str, Any]) -> list[str]:
     ]
 
 
-def _text(path: Path) -> str:
-    """A name that is not valid UTF-8 is written with backslashes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _library(name: str, package: str) -> Any:
+def _library(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise NeardupError(f"this needs one more package: pip install '{package}'") from None
+        raise NeardupError(f"this needs one more package: pip install '{name}'") from None

@@ -18,10 +18,20 @@ from typing import Any
 
 from neardup.embedder import available_cores
 from neardup.files import write_text
-from neardup.library.listing import BLANK, GROUPS, LEAKED, PAGE, PAIRS, SCENES, SKIPPED
+from neardup.library.listing import (
+    BLANK,
+    GROUP_TABLE,
+    GROUPS,
+    LEAKED,
+    PAGE,
+    PAIRS,
+    SCENES,
+    SKIPPED,
+)
 from neardup.library.pool import WorkerPool
 from neardup.library.worker import Header
 from neardup.progress import progress
+from neardup.scan.report import parquet
 from neardup.scan.report.sentences import about, sentences
 from neardup.scan.report.tables import (
     groups,
@@ -43,6 +53,9 @@ MAX_FILES = 50_000
 """In the groups that the page holds, some 40 MB. It says how many groups, the least sure, it leaves
 out: they are in groups.json, and come when those before them are cleaned."""
 
+MAX_IN_A_GROUP = 1_000
+"""Files of one group, the nearest to its first. The page says so of larger groups."""
+
 MAX_LISTED = 10_000
 """Skipped and blank files that it names."""
 
@@ -56,8 +69,10 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     write_groups(result, folder / GROUPS)
     write_pairs(result, folder / PAIRS)
-    for name in (SCENES, LEAKED):
+    for name in (SCENES, LEAKED, GROUP_TABLE):
         (folder / name).unlink(missing_ok=True)
+    if parquet.available():
+        parquet.write_group_table(result, folder / GROUP_TABLE)
     if result.scenes:
         write_scenes(result, folder / SCENES)
     if result.leakage is not None:
@@ -71,14 +86,15 @@ def write_page(
     result: ScanResult, path: Path, *, workers: int | None = None, show_progress: bool = False
 ) -> None:
     """Write the page; ``workers``: decoding processes for the thumbnails, None for the cores."""
-    shown = replace(result, groups=_first_groups(result.groups))
+    whole = _first_groups(result.groups)
+    shown = replace(result, groups=[_first_files(group) for group in whole])
     data = {
         **summary(result),
         "page": str(path.absolute()),
         "groupsInAll": len(result.groups),
         "groups": [
-            _with_ways(listed, group)
-            for listed, group in zip(groups(shown), shown.groups, strict=True)
+            _with_ways(listed, group) | {"filesInAll": len(every.files)}
+            for listed, group, every in zip(groups(shown), shown.groups, whole, strict=True)
         ],
         "thumbnails": _thumbnails(shown, workers=workers, show_progress=show_progress),
         "skippedFiles": [[str(entry.path), entry.reason] for entry in result.skipped[:MAX_LISTED]],
@@ -100,8 +116,19 @@ def write_page(
 
 def _first_groups(found: Sequence[DuplicateGroup]) -> Sequence[DuplicateGroup]:
     """The surest, of together at most :data:`MAX_FILES` files."""
-    files = accumulate(len(group.files) for group in found)
+    files = accumulate(min(len(group.files), MAX_IN_A_GROUP) for group in found)
     return found[: max(1, sum(total <= MAX_FILES for total in files))]
+
+
+def _first_files(group: DuplicateGroup) -> DuplicateGroup:
+    """The group with at most :data:`MAX_IN_A_GROUP` files."""
+    members, left = [], MAX_IN_A_GROUP
+    for member in group.members:
+        files = member.picture.files[:left]
+        if files:
+            members.append(replace(member, picture=replace(member.picture, files=files)))
+        left -= len(files)
+    return replace(group, members=tuple(members))
 
 
 def _with_ways(listed: dict[str, Any], group: DuplicateGroup) -> dict[str, Any]:

@@ -6,7 +6,7 @@ File names that are not valid UTF-8 are written as the bytes they are.
 import csv
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,12 @@ def write_leaked(leakage: Leakage, path: Path) -> None:
 
 def write_groups(result: ScanResult, path: Path) -> None:
     """Everything about the scan and its groups, as JSON."""
-    write_text(path, json.dumps({**summary(result), "groups": groups(result)}, indent=1))
+    about = json.dumps({**summary(result), "groups": []}, indent=1).removesuffix("]\n}")
+    with replacing(path) as file:
+        file.write(about)
+        for number, group in enumerate(groups(result)):
+            file.write(f"{',' if number else ''}\n{json.dumps(group)}")
+        file.write("\n]\n}")
 
 
 def summary(result: ScanResult) -> dict[str, Any]:
@@ -92,10 +97,10 @@ def _leakage(leakage: Leakage | None) -> dict[str, int] | None:
     return {**asdict(leakage), "leaked": len(leakage.leaked)}
 
 
-def groups(result: ScanResult) -> list[dict[str, Any]]:
+def groups(result: ScanResult) -> Iterator[dict[str, Any]]:
     """The groups, surest first, ready for JSON; the first file of each is the one to keep,
     where one is proposed."""
-    return [_group(group, result.companions) for group in result.groups]
+    return (_group(group, result.companions) for group in result.groups)
 
 
 def _group(group: DuplicateGroup, companions: Mapping[Path, Sequence[Path]]) -> dict[str, Any]:

@@ -35,6 +35,10 @@ const wordOf = (group) => group.word || `distance ${group.farthest.toFixed(2)}`;
 
 function howOf(group) {
   const [first, second] = group.files;
+  if (group.filesInAll > group.files.length) {
+    return `the first ${group.files.length.toLocaleString("en")} of ${plural(group.filesInAll, "file")};`
+      + " all are in groups.json";
+  }
   if (group.word === "identical") return "every byte is the same";
   if (group.files.length > 2) return `${group.files.length} files`;
   const how = second.match?.replace("the first and this are the ", "").replace(/\bthis\b/, "the second");
