@@ -1,27 +1,22 @@
 import os
+import shutil
 
 import pytest
 
-
-@pytest.fixture(scope="session")
-def s3():
-    """An object storage on the loopback, which Ray's workers are told of: a boto3 client."""
-    boto3 = pytest.importorskip("boto3")
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    os.environ |= {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "secret-of-the-test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    yield boto3.client("s3")
-    server.stop()
+from neardup.files import list_files
 
 
 @pytest.fixture(scope="session")
-def ray(s3):
+def storage():
+    """An object storage on the loopback that can be made to fail, which Ray's workers know of."""
+    faulty = pytest.importorskip("tests.scale.faulty_storage")
+    with faulty.served() as storage:
+        os.environ |= storage.environment
+        yield storage
+
+
+@pytest.fixture(scope="session")
+def ray(storage):
     """Ray on two cores of this machine; nothing phones home."""
     pytest.importorskip("lance")
     ray = pytest.importorskip("ray")
@@ -32,3 +27,31 @@ def ray(s3):
     )
     yield ray
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def album(tmp_path_factory, picture):
+    """Originals with copies at different sizes, identical, blank and broken files."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("album")
+    (folder / "sub").mkdir()
+    for seed in range(12):
+        picture(seed, size=(400, 300)).save(folder / f"{seed}.png")
+        picture(seed, size=(200, 150)).save(folder / "sub" / f"{seed} small.jpg", quality=85)
+    shutil.copy(folder / "3.png", folder / "sub" / "three again.png")
+    Image.new("RGB", (50, 50), "white").save(folder / "white.png")
+    (folder / "notes.txt.jpg").write_text("not a picture")
+    whole = (folder / "sub" / "1 small.jpg").read_bytes()
+    (folder / "half.jpg").write_bytes(whole[: len(whole) // 2])
+    for number, path in enumerate(list_files(folder)):
+        os.utime(path, (1_600_000_000 + 60 * number,) * 2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plain(album, toy_bundle, tmp_path_factory):
+    """What the scan on one machine says of the album."""
+    from tests.scale.scanned import scanned
+
+    return scanned(toy_bundle, tmp_path_factory.mktemp("plain"), album)

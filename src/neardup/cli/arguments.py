@@ -59,9 +59,9 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "--engine",
         choices=("local", "ray"),
         default="local",
-        help="ray: on a cluster, or this machine's cores; DIR may then also be a tar or zip, names "
-        "with {0000..0099}, a .txt of paths, or what fsspec opens, such as s3://bucket/photos "
-        "(needs neardup[ray])",
+        help="ray: on a cluster, or this machine's cores; DIR may then also be a tar or zip, a "
+        "column of pictures as in 'photos-*.parquet#image' (or .lance), names with {0000..0099}, a "
+        ".txt of paths, or what fsspec opens, such as s3://bucket/photos (needs neardup[ray])",
     )
 
 

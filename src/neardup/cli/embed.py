@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from pathlib import Path
 
 from neardup.cli.arguments import (
     Commands,
@@ -26,7 +25,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("folder", type=place, metavar="DIR")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=place,
         required=True,
         metavar="FILE",
         help=".npz, .parquet (needs the extra neardup[index]), or .lance (needs --engine ray)",
@@ -51,19 +50,17 @@ def run(options: argparse.Namespace) -> int:
         check_target(options.out)
     detector = Detector.load(options.bundle, threads=options.threads)
     if options.engine == "ray":
-        from neardup.scale.pipeline import embed
-        from neardup.scale.table import intake_of
+        from neardup.scale.pipeline import take_in as take_in_on_ray
 
         selection = Selection(folders=[options.folder])
-        table, listed = embed(selection, detector.bundle, effort(options), str(options.out))
-        intake = intake_of([table], {})
+        taken = take_in_on_ray(selection, detector.bundle, effort(options), str(options.out))
+        listing, intake = taken.listing, taken.intake
         rows = intake.counts.embedded + intake.counts.identical
-        skipped = [*(listed.skipped if listed else ()), *intake.skipped]
     else:
         listing = list_selection(Selection(folders=[options.folder]))
         intake = take_in(listing.scanned, detector.bundle, detector.embedder, effort(options))
         rows = write_vectors(intake, detector.bundle, options.out)
-        skipped = [*listing.skipped, *intake.skipped]
+    skipped = [*listing.skipped, *intake.skipped]
     say_skipped(skipped)
     if options.json:
         answer = {

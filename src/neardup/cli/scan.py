@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from neardup.cli.arguments import Commands, add_at, add_bundle, add_effort, add_engine, add_json
@@ -36,7 +37,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--against",
-        type=Path,
+        type=place,
         metavar="DIR",
         help="list copies across this folder and those scanned only: how much of a test set is in "
         "the training set; leaked.txt lists the files below the folders scanned",
@@ -53,10 +54,11 @@ def add(commands: Commands) -> None:
         )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=place,
         default=Path("neardup-report"),
         metavar="DIR",
-        help="the report's folder (default: %(default)s)",
+        help="the report's folder; with --engine ray also s3://bucket/report (default: "
+        "%(default)s)",
     )
     parser.add_argument(
         "--resume",
@@ -97,19 +99,23 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     from neardup.cli.arguments import effort
     from neardup.detector import Detector
-    from neardup.library.listing import Selection
+    from neardup.library.file import where_they_are
+    from neardup.library.listing import PAGE, REPORT_FILES, Selection
     from neardup.scan.decisions import Decisions
     from neardup.scan.pipeline import ScanOptions, scan
     from neardup.scan.report.page import write_report
     from neardup.scan.report.tables import summary
 
+    far = "://" in str(options.out)
+    if far and options.engine != "ray":
+        raise NeardupError(f"{options.out}: reports in storages need --engine ray")
     if options.bursts is not None and not options.verify:
         raise NeardupError("--bursts decides on what --verify finds: give both")
     detector = Detector.load(options.bundle, threads=options.threads)
     chosen = ScanOptions(
         at=options.at,
         decisions=Decisions.load(options.decisions) if options.decisions else Decisions(),
-        report_folder=options.out,
+        report_folder=None if far else options.out,
         resume=options.resume,
         verify=options.verify,
         bursts=options.bursts or "report",
@@ -128,10 +134,20 @@ def run(options: argparse.Namespace) -> int:
         from neardup.scale import pipeline as scale
 
         table = str(options.out / VECTORS)
-        result = scale.scan(selection, detector.bundle, chosen, table)
+        result, lots = scale.scan(selection, detector.bundle, chosen, table)
     else:
-        result = scan(selection, detector.bundle, detector.embedder, chosen)
-    write_report(result, options.out, workers=options.workers)
+        result, lots = scan(selection, detector.bundle, detector.embedder, chosen), where_they_are
+    if far:
+        from neardup.scale.storage import replace_files
+
+        with TemporaryDirectory() as draft:
+            folder = Path(draft)
+            write_report(
+                result, folder, workers=options.workers, lots=lots, address=options.out / PAGE
+            )
+            replace_files(folder, str(options.out), REPORT_FILES)
+    else:
+        write_report(result, options.out, workers=options.workers, lots=lots)
     if options.json:
         print(json.dumps({**summary(result), "report": str(options.out)}))
     else:

@@ -1,9 +1,10 @@
 """A file that was found, the picture that identical files share, and the facts about it."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from PIL import ExifTags
 
@@ -132,3 +133,13 @@ class Picture:
         a camera's own file before a processed one, then as for identical files."""
         pixels = self.facts.width * self.facts.height
         return -pixels, -self.files[0].bytes, not self.facts.camera, self.files[0].preference
+
+
+Lots: TypeAlias = Callable[[Sequence[Picture]], Iterable[Sequence[Picture]]]
+"""Gives pictures a few at a time, their files where they can be opened until the next are asked
+for; those that cannot be had it leaves out."""
+
+
+def where_they_are(pictures: Sequence[Picture]) -> Iterable[Sequence[Picture]]:
+    """All at once: their files are on this machine."""
+    return [pictures]

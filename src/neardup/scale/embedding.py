@@ -24,7 +24,7 @@ from neardup.library.intake import Effort, open_cache, take_in_through
 from neardup.library.pool import WorkerPool
 from neardup.library.store import Content
 from neardup.progress import progress
-from neardup.scale.sources import Local, Unit, is_archive, spooled
+from neardup.scale.sources import Local, Unit, spooled
 from neardup.scale.table import VectorTable, write_rows
 
 
@@ -70,11 +70,11 @@ class EmbedUnits:
         self._uri, self._effort = uri, effort
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
-        """Task: ``unit``, its names as JSON. Answer: ``fragments`` as JSON, ``items`` seen."""
+        """Task: ``unit`` as JSON. Answer: ``fragments`` as JSON, ``items`` seen."""
         fragments: list[str] = []
         items = 0
         for unit in batch["unit"]:
-            rows = self._rows(json.loads(unit))
+            rows = self._rows(Unit(*json.loads(unit)))
             items += len(rows)
             fragments += write_rows(
                 self._uri, self._bundle.encoder_id, self._bundle.embedding_size, rows
@@ -86,7 +86,7 @@ class EmbedUnits:
         with TemporaryDirectory() as spool:
             for lot in spooled(unit, Path(spool)):
                 for local, file, content in self._taken_in(lot):
-                    whole = unit[0] if is_archive(unit[0]) else local.name
+                    whole = unit.names[0] if unit.opened else local.name
                     rows.append((local.name, whole, file, content))
         return rows
 

@@ -1,35 +1,43 @@
 """A scan on Ray: sources in, their near-duplicates out, by the rules of a scan on one machine."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from neardup.bundle import Bundle
+from neardup.errors import NeardupError
 from neardup.files import list_files
-from neardup.images.traces import Traces
-from neardup.library.file import Picture
+from neardup.library.file import File, Lots, Skipped
 from neardup.library.intake import Effort, Intake, timed
-from neardup.library.listing import Listing, Selection, list_selection
+from neardup.library.listing import REPORT_FILES, VECTORS, Listing, Selection, list_selection
+from neardup.library.store import Content
+from neardup.scale.copies import MOST_BYTES, brought_here
 from neardup.scale.embedding import embed_units, start_ray
 from neardup.scale.join import find_pairs
-from neardup.scale.sources import is_archive, is_remote, items, spooled, units
-from neardup.scale.table import SUFFIX, VectorTable, intake_of
-from neardup.scan.original import read_traces
+from neardup.scale.sources import Unit, is_folder, items, units
+from neardup.scale.table import VectorTable, intake_of
 from neardup.scan.pipeline import ScanOptions, chosen_point, compare
 from neardup.scan.result import ScanResult
 
 
-def scan(selection: Selection, bundle: Bundle, options: ScanOptions, table: str) -> ScanResult:
+def scan(
+    selection: Selection, bundle: Bundle, options: ScanOptions, table: str
+) -> tuple[ScanResult, Lots]:
     """Find near-duplicates as :func:`neardup.scan.pipeline.scan` does, on Ray.
 
     Args:
-        selection: its folders may also be what :mod:`neardup.scale.sources` understands.
+        selection: its folders may also be what :mod:`neardup.scale.sources` understands, or tables
+            of vectors.
         bundle: the encoder.
         options: what to look for; ``resume`` goes on with the table.
         table: where the vectors are kept.
+
+    Returns:
+        What was found, and what brings pictures here to draw previews of them.
 
     Raises:
         NeardupError: a source cannot be listed, or packages are missing.
@@ -39,40 +47,41 @@ def scan(selection: Selection, bundle: Bundle, options: ScanOptions, table: str)
     seconds: dict[str, float] = {}
     with timed("start", seconds):
         ray = start_ray()
-    against = [] if selection.against is None else [selection.against]
-    if all(is_table(place) for place in [*selection.folders, *against]):
-        own, others = (
-            [_existing(place, bundle) for place in places]
-            for places in (selection.folders, against)
+    with timed("embed", seconds):
+        taken = take_in(
+            selection,
+            bundle,
+            options.effort,
+            table,
+            report=options.report_folder,
+            fresh=not options.resume,
         )
-        intake, other = intake_of(own, seconds), intake_of(others, seconds)
-        listing = _listing(intake, other)
-        intake = intake_of([*own, *others], seconds)
-    else:
-        with timed("embed", seconds):
-            vectors, listed = embed(
-                selection,
-                bundle,
-                options.effort,
-                table,
-                report=options.report_folder,
-                fresh=not options.resume,
-            )
-        intake = intake_of([vectors], seconds)
-        listing = listed or _listing(intake)
-    return compare(
+    result = compare(
         selection,
-        listing,
-        intake,
+        taken.listing,
+        taken.intake,
         bundle,
         options,
         seconds,
         search=partial(find_pairs, ray),
-        read_traces=_read_traces,
+        lots=partial(brought_here, taken.tables),
     )
+    return result, partial(brought_here, taken.tables, most_bytes=MOST_BYTES)
 
 
-def embed(
+class Taken(NamedTuple):
+    """Attributes:
+    listing: what was looked at.
+    intake: what became of it.
+    tables: that hold its vectors.
+    """
+
+    listing: Listing
+    intake: Intake
+    tables: Sequence[VectorTable]
+
+
+def take_in(
     selection: Selection,
     bundle: Bundle,
     effort: Effort,
@@ -80,34 +89,64 @@ def embed(
     *,
     report: Path | None = None,
     fresh: bool = True,
-) -> tuple[VectorTable, Listing | None]:
-    """Embed sources on Ray; the table, and the listing where all sources are local folders.
+) -> Taken:
+    """Embed sources on Ray; tables of vectors among them are taken as they are.
 
     Args:
         selection, bundle, effort: as for :func:`scan`.
         table: where the vectors are kept.
-        report: where the report goes.
+        report: where the report goes, if that is on this machine.
         fresh: forget what the table holds.
+
+    Raises:
+        NeardupError: a source cannot be listed, is a table of another encoder, or lies elsewhere
+            and was given patterns or the role of a reference.
     """
-    listing = None
-    if selection.against is not None or all(Path(folder).is_dir() for folder in selection.folders):
+    against = () if selection.against is None else (selection.against,)
+    sides = selection.folders, against
+    if all(is_folder(str(place)) for place in [*selection.folders, *against]):
         listing = list_selection(selection, report)
         own = Path(table).absolute()
-        listing = replace(listing, scanned=[p for p in listing.scanned if own not in _above(p)])
-        names = list(map(str, [*listing.scanned, *listing.against]))
-    else:
-        names = list(_names(list(map(str, selection.folders))))
+        scanned = [path for path in listing.scanned if own not in path.absolute().parents]
+        names = map(str, [*scanned, *listing.against])
+        vectors = _embedded(list(units(names, opened=False)), bundle, effort, table, fresh)
+        listing = replace(listing, scanned=scanned)
+        return Taken(listing, intake_of(vectors.read()), [vectors])
+    if selection.references or selection.include or selection.exclude:
+        raise NeardupError(
+            "--reference, --include and --exclude are for folders of this machine alone"
+        )
+    unlisted: list[Skipped] = []
+    ready = [[_existing(p, bundle) for p in side if VectorTable.is_at(str(p))] for side in sides]
+    places = [[p for p in side if not VectorTable.is_at(str(p))] for side in sides]
+    wanted = [list(_units(side, _own(table), unlisted)) for side in places]
+    rows = [[row for vectors in side for row in vectors.read()] for side in ready]
+    tables = list(chain(*ready))
+    if any(wanted):
+        vectors = _embedded(list(chain(*wanted)), bundle, effort, table, fresh)
+        tables.append(vectors)
+        for side, chosen in zip(rows, wanted, strict=True):
+            side.extend(vectors.read(chosen))
+    listing = Listing(
+        scanned=_files(rows[0]),
+        references=frozenset(),
+        against=_files(rows[1]),
+        left_out=(),
+        idle=(),
+        skipped=unlisted,
+    )
+    return Taken(listing, intake_of(chain(*rows)), tables)
+
+
+def _embedded(
+    wanted: Sequence[Unit], bundle: Bundle, effort: Effort, table: str, fresh: bool
+) -> VectorTable:
     vectors = VectorTable(
         table, encoder_id=bundle.encoder_id, size=bundle.embedding_size, fresh=fresh
     )
-    vectors.forget(vectors.changed(names))
-    embed_units(units(names, vectors.done()), vectors, bundle, effort)
-    return vectors, listing
-
-
-def is_table(place: Path) -> bool:
-    """Whether a source is a table of vectors that exist already."""
-    return place.suffix == SUFFIX
+    vectors.forget(vectors.stale(wanted))
+    embed_units(vectors.missing(wanted), vectors, bundle, effort)
+    return vectors
 
 
 def _existing(place: Path, bundle: Bundle) -> VectorTable:
@@ -116,47 +155,24 @@ def _existing(place: Path, bundle: Bundle) -> VectorTable:
     )
 
 
-def _listing(own: Intake, other: Intake | None = None) -> Listing:
-    return Listing(
-        scanned=[file.path for file in own.files],
-        references=frozenset(),
-        against=() if other is None else [file.path for file in other.files],
-        left_out=(),
-        idle=(),
-        skipped=(),
-    )
+def _own(table: str) -> re.Pattern[str]:
+    """What fits the files that a scan with this table writes, or wrote before."""
+    report = "|".join(map(re.escape, REPORT_FILES))
+    folder = re.escape(table.removesuffix(f"/{VECTORS}"))
+    return re.compile(rf"{re.escape(table)}/.*|{folder}/({report})", re.DOTALL)
 
 
-def _above(path: Path) -> Sequence[Path]:
-    return path.absolute().parents
+def _units(
+    sources: Iterable[Path], own: re.Pattern[str], unlisted: list[Skipped]
+) -> Iterator[Unit]:
+    def note(folder: Path, reason: str) -> None:
+        unlisted.append(Skipped(folder, reason))
+
+    for source in map(str, sources):
+        whole = is_folder(source)
+        found = map(str, list_files(source, on_error=note)) if whole else items(source)
+        yield from units((n for n in found if not own.fullmatch(n)), opened=not whole)
 
 
-def _names(sources: Sequence[str]) -> Iterator[str]:
-    for source in sources:
-        if not is_remote(source) and Path(source).is_dir():
-            yield from map(str, list_files(source))
-        else:
-            yield from items(source)
-
-
-def _read_traces(pictures: Sequence[Picture], effort: Effort) -> dict[str, Traces]:
-    with _brought_here(pictures) as local:
-        return read_traces(local, effort)
-
-
-@contextmanager
-def _brought_here(pictures: Sequence[Picture]) -> Iterator[list[Picture]]:
-    """The pictures as files of this machine: those in archives and storages are copied."""
-    wanted = {str(picture.path): picture for picture in pictures}
-    here: dict[str, Path] = {}
-    places = {name: name.partition("!")[0] for name in wanted}
-    apart = sorted({p for p in places.values() if is_archive(p) or is_remote(p)})
-    with TemporaryDirectory() as kept, TemporaryDirectory() as spool:
-        for lot in (lot for place in apart for lot in spooled([place], Path(spool))):
-            for local in lot:
-                if local.name in wanted and local.path is not None:
-                    here[local.name] = local.path.rename(Path(kept, str(len(here))))
-        yield [
-            replace(picture, files=(replace(picture.files[0], path=here.get(name, picture.path)),))
-            for name, picture in wanted.items()
-        ]
+def _files(rows: Iterable[tuple[File | Skipped, Content]]) -> list[Path]:
+    return [entry.path for entry, _ in rows if isinstance(entry, File)]

@@ -1,34 +1,40 @@
-"""Where pictures come from: folders, lists of paths, archives, and what fsspec can open.
+"""Where pictures come from: folders, lists of paths, archives, tables, and what fsspec can open.
 
 A source is cut into units. A unit is embedded as a whole and remembered as done: some files, or one
-archive, whose members are named ``shards/0007.tar!cats/1.jpg``.
+container: an archive, whose members are named ``shards/0007.tar!cats/1.jpg``, or a column of
+pictures (see :mod:`neardup.scale.columns`).
 """
 
-import importlib
+import glob
+import io
 import os
 import re
 import shutil
 import tarfile
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeAlias, TypeVar
+from typing import IO, NamedTuple
 
 from neardup.errors import NeardupError
-from neardup.files import os_reason
+from neardup.files import list_files
+from neardup.scale import columns
+from neardup.scale.storage import download, is_remote, listed, modified, reader
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
-ATTEMPTS = 5
-FIRST_PAUSE = 0.5  # seconds; each pause is twice the one before
 _FILES_PER_UNIT = 256
 
-Unit: TypeAlias = Sequence[str]
-"""Names of files, or of one archive."""
 
-T = TypeVar("T")
+class Unit(NamedTuple):
+    """Attributes:
+    names: of files, or of one container.
+    opened: it is the container, and what is in it is meant.
+    """
+
+    names: Sequence[str]
+    opened: bool = False
 
 
 class Local(NamedTuple):
@@ -45,8 +51,13 @@ class Local(NamedTuple):
     reason: str = ""
 
 
-def is_archive(name: str) -> bool:
-    return name.lower().endswith(ARCHIVES)
+def is_container(name: str) -> bool:
+    return name.lower().endswith(ARCHIVES) or columns.Address.parse(name) is not None
+
+
+def is_folder(name: str) -> bool:
+    """Whether it is a folder of this machine, whose files count as files, archives too."""
+    return Path(name).is_dir() and columns.Address.parse(name) is None
 
 
 def expanded(source: str) -> list[str]:
@@ -65,56 +76,70 @@ def _choices(braces: str) -> list[str]:
 
 
 def items(source: str) -> list[str]:
-    """The files and archives that a source other than a local folder stands for, in order.
+    """The files and containers that a source other than a local folder stands for, in order.
 
     Raises:
         NeardupError: there is no such thing, or it cannot be listed.
     """
-    found: list[str] = []
-    for name in expanded(source):
-        if name.endswith(".txt"):
-            with _opened(name) as file:
-                lines = file.read().decode("utf-8", "surrogateescape").splitlines()
-            found.extend(line for line in lines if line.strip())
-        elif is_archive(name) or (not is_remote(name) and Path(name).is_file()):
-            found.append(name)
-        elif is_remote(name):
-            system, path = _system(name)
-            listed = insisting(partial(system.find, path), name)
-            found.extend(sorted(str(system.unstrip_protocol(entry)) for entry in listed))
-        else:
-            raise NeardupError(f"{name}: there is no such file or folder")
+    return [item for name in expanded(source) for item in _items(name)]
+
+
+def _items(name: str) -> list[str]:
+    table = columns.Address.parse(name)
+    if table is not None:
+        return columns.parts(table, _fitting(table.table))
+    if name.endswith(".txt"):
+        with reader(name) as file:
+            lines = file.read().decode("utf-8", "surrogateescape").splitlines()
+        return [line for line in lines if line.strip()]
+    if is_remote(name) and not is_container(name):
+        return listed(name)
+    return [str(file) for each in _fitting(name) for file in _files(each)]
+
+
+def _files(name: str) -> Sequence[str | Path]:
+    return list_files(name) if not is_remote(name) and is_folder(name) else [name]
+
+
+def _fitting(name: str) -> list[str]:
+    """What a name with a ``*`` fits; else what it names."""
+    if is_remote(name):
+        return listed(name) if "*" in name else [name]
+    found = sorted(glob.glob(name, recursive=True)) if "*" in name else [name]
+    if not found or not all(map(os.path.exists, found)):
+        raise NeardupError(f"{name}: there is no such file or folder")
     return found
 
 
-def units(names: Iterable[str], done: set[str]) -> Iterator[Unit]:
-    """What is not done yet, cut into units."""
+def units(names: Iterable[str], *, opened: bool) -> Iterator[Unit]:
+    """Names cut into units; ``opened``: what is in containers is meant."""
     files: list[str] = []
     for name in names:
-        if name in done:
-            continue
-        if is_archive(name):
-            yield [name]
+        if opened and is_container(name):
+            yield Unit([name], opened=True)
             continue
         files.append(name)
         if len(files) == _FILES_PER_UNIT:
-            yield files
+            yield Unit(files)
             files = []
     if files:
-        yield files
+        yield Unit(files)
 
 
-def spooled(unit: Unit, folder: Path, at_once: int = _FILES_PER_UNIT) -> Iterator[list[Local]]:
+def spooled(
+    unit: Unit, folder: Path, wanted: Container[str] | None = None, at_once: int = _FILES_PER_UNIT
+) -> Iterator[list[Local]]:
     """The items of a unit as files of this machine, a few at a time.
 
     Args:
         unit: what to read.
         folder: an empty one; what is written there is gone when the next few are asked for.
+        wanted: only those of these names; None: all.
         at_once: how many.
     """
     lot: list[Local] = []
-    for name in unit:
-        for local in _members(name, folder) if is_archive(name) else [_fetched(name, folder)]:
+    for name in unit.names:
+        for local in _members(name, folder, wanted) if unit.opened else [_fetched(name, folder)]:
             lot.append(local)
             if len(lot) == at_once:
                 yield lot
@@ -129,35 +154,45 @@ def _fetched(name: str, folder: Path) -> Local:
     if not is_remote(name):
         return Local(name, Path(name))
     path = folder / f"{len(os.listdir(folder))}{Path(name).suffix}"
-    system, remote = _system(name)
-
-    def fetch() -> None:
-        expected = system.info(remote)["size"]
-        system.get_file(remote, str(path))
-        if path.stat().st_size != expected:
-            raise OSError("the connection ended before the file did")
-
     try:
-        insisting(fetch, name)
+        download(name, path)
     except NeardupError as error:
         return Local(name, None, str(error).removeprefix(f"{name}: "))
     return Local(name, path)
 
 
-def _members(name: str, folder: Path) -> Iterator[Local]:
-    """The files in an archive, read from front to back; where it is damaged, that is said."""
-    read = _from_zip if name.lower().endswith(".zip") else _from_tar
+def _members(name: str, folder: Path, wanted: Container[str] | None) -> Iterator[Local]:
+    """What is in a container, read from front to back; where it is damaged, that is said."""
     count = 0
     try:
-        with _opened(name) as archive:
-            for count, (member, modified, content) in enumerate(read(archive), 1):
-                path = folder / f"{count}{Path(member).suffix}"
-                with open(path, "wb") as file:
-                    shutil.copyfileobj(content, file)
-                os.utime(path, (modified, modified))
-                yield Local(f"{name}!{member}", path)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, NeardupError) as error:
-        yield Local(name, None, f"the archive cannot be read beyond {count} files: {error}")
+        for count, (member, moment, content) in enumerate(_contents(name), 1):
+            if wanted is not None and member not in wanted:
+                continue
+            if content is None:
+                yield Local(member, None, "there is no picture in this row")
+                continue
+            path = folder / f"{count}{Path(member).suffix}"
+            with open(path, "wb") as file:
+                shutil.copyfileobj(content, file)
+            os.utime(path, (moment, moment))
+            yield Local(member, path)
+    except Exception as error:  # each kind of container has its own
+        told = isinstance(error, NeardupError) or not is_remote(name)  # no secret of a storage
+        reason = str(error).removeprefix(f"{name}: ") if told else type(error).__name__
+        yield Local(name, None, f"it cannot be read beyond {count} pictures: {reason}")
+
+
+def _contents(name: str) -> Iterator[tuple[str, float, IO[bytes] | None]]:
+    table = columns.Address.parse(name)
+    if table is not None:
+        moment = modified(table.table)
+        for member, data in columns.pictures(table):
+            yield member, moment, None if data is None else io.BytesIO(data)
+        return
+    read = _from_zip if name.lower().endswith(".zip") else _from_tar
+    with reader(name) as archive:
+        for member, moment, content in read(archive):
+            yield f"{name}!{member}", moment, content
 
 
 def _from_tar(archive: IO[bytes]) -> Iterator[tuple[str, float, IO[bytes]]]:
@@ -175,51 +210,3 @@ def _from_zip(archive: IO[bytes]) -> Iterator[tuple[str, float, IO[bytes]]]:
                 moment = time.mktime((*entry.date_time, 0, 0, -1))
                 with opened.open(entry) as content:
                     yield entry.filename, moment, content
-
-
-def is_remote(name: str) -> bool:
-    return "://" in name
-
-
-def _system(name: str) -> tuple[Any, str]:
-    fsspec = importlib.import_module("fsspec")
-    try:
-        system, path = fsspec.core.url_to_fs(name)
-    except (ImportError, ValueError) as error:
-        raise NeardupError(f"{name}: {error}") from None
-    return system, str(path)
-
-
-def _opened(name: str) -> IO[bytes]:
-    try:
-        if not is_remote(name):
-            return open(name, "rb")
-        system, path = _system(name)
-        opened: IO[bytes] = insisting(lambda: system.open(path, "rb"), name)
-    except OSError as error:
-        raise NeardupError(f"{name}: {os_reason(error)}") from error
-    return opened
-
-
-def insisting(ask: Callable[[], T], name: str) -> T:
-    """The answer of a storage that may fail for a while; each time it is given twice as long.
-
-    Raises:
-        NeardupError: it is not there, or failed every time. The message holds no address with
-            credentials, only the name that the user gave.
-    """
-    for attempt in range(ATTEMPTS):
-        try:
-            return ask()
-        except FileNotFoundError:
-            raise NeardupError(f"{name}: there is no such file") from None
-        except PermissionError:
-            raise NeardupError(f"{name}: no permission to read it") from None
-        except Exception as error:  # each storage has its own
-            if attempt == ATTEMPTS - 1:
-                kind = type(error).__name__
-                raise NeardupError(
-                    f"{name}: the storage failed {ATTEMPTS} times ({kind})"
-                ) from None
-            time.sleep(FIRST_PAUSE * 2**attempt)
-    raise AssertionError

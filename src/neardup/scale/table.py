@@ -1,13 +1,14 @@
 """The table of vectors: what became of each item, in Lance, on any storage.
 
-One row an item: ``path``, ``unit`` (what was embedded as a whole), the facts of its file, ``error``
-(why it was skipped, or null) and ``vector`` (null where it was skipped or is blank).
+One row an item: ``path``, ``unit`` (what was embedded as a whole), facts of its file, ``error``
+(why it was skipped, or null) and ``vector`` (null where it was skipped or is blank). Of names,
+bytes that are not UTF-8 are written with backslashes; ``name`` then has those of the path.
 """
 
 import importlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -18,6 +19,8 @@ from neardup.files import place
 from neardup.library.file import Facts, File, Skipped
 from neardup.library.intake import Intake
 from neardup.library.store import Content
+from neardup.scale.sources import Unit
+from neardup.scale.storage import is_remote
 
 SUFFIX = ".lance"
 _ROWS_AT_ONCE = 10_000
@@ -59,6 +62,13 @@ class VectorTable:
         return True
 
     @classmethod
+    def is_at(cls, uri: str) -> bool:
+        """Whether an address is that of a table of vectors, though there may be none."""
+        if not uri.endswith(SUFFIX):
+            return False
+        return not cls.exists(uri) or b"neardup" in (_lance().dataset(uri).schema.metadata or {})
+
+    @classmethod
     def existing(cls, uri: str, *, encoder_id: str, size: int) -> Self:
         """A table that is there.
 
@@ -69,9 +79,16 @@ class VectorTable:
             raise NeardupError(f"{uri}: there is no such table of vectors")
         return cls(uri, encoder_id=encoder_id, size=size, fresh=False)
 
-    def done(self) -> set[str]:
-        """The units that it holds, files and archives."""
-        return set(self._table.to_table(columns=["unit"])["unit"].to_pylist())
+    def missing(self, units: Iterable[Unit]) -> list[Unit]:
+        """Those units, or parts of units of files, that it does not hold, each once."""
+        done = set(self._table.to_table(columns=["unit"])["unit"].to_pylist())
+        lacking = []
+        for unit in units:
+            names = [name for name in unit.names if readable(name) not in done]
+            done.update(map(readable, names))
+            if names:
+                lacking.append(unit._replace(names=names))
+        return lacking
 
     def append(self, fragments: Iterable[str]) -> None:
         """Make fragments that workers wrote part of the table, all or none."""
@@ -92,20 +109,38 @@ class VectorTable:
             )
             self._table.delete(f"unit IN ({', '.join(quoted)})")
 
-    def changed(self, names: Iterable[str]) -> list[str]:
-        """The files on this machine that it holds but that failed, changed, or are not named."""
-        named = set(names)
-        columns = ["path", "bytes", "modified", "error"]
-        rows = self._table.to_table(columns=columns, filter="unit = path").to_pylist()
-        return [row["path"] for row in rows if row["path"] not in named or not _is_as_was(row)]
+    def stale(self, units: Iterable[Unit]) -> list[str]:
+        """What it holds that is not among the units, and files that failed or changed since."""
+        named = {readable(name): name for unit in units for name in unit.names}
+        held = set(self._table.to_table(columns=["unit"])["unit"].to_pylist())
+        columns = ["unit", "bytes", "modified", "error"]
+        files = self._table.to_table(columns=columns, filter="unit = path").to_pylist()
+        changed = (
+            row["unit"]
+            for row in files
+            if row["unit"] in named and not _is_as_was(named[row["unit"]], row)
+        )
+        return [*(held - named.keys()), *changed]
 
-    def read(self) -> Iterator[tuple[File | Skipped, Content]]:
-        """Its rows, as taking in the same files on one machine would give them."""
+    def containers(self, names: Container[str]) -> dict[str, str]:
+        """Of those items that came in containers, the container, by the item's name."""
+        rows = self._table.to_table(columns=["path", "name", "unit"], filter="unit != path")
+        return {name: row["unit"] for row in rows.to_pylist() if (name := _name(row)) in names}
+
+    def read(self, units: Iterable[Unit] | None = None) -> Iterator[tuple[File | Skipped, Content]]:
+        """Its rows, as taking in the same files on one machine would give them.
+
+        Args:
+            units: only what came with these; None: all.
+        """
+        named = None if units is None else {readable(name) for u in units for name in u.names}
         for batch in self._table.to_batches(batch_size=_ROWS_AT_ONCE):
             vectors = batch.column("vector")
             values = np.asarray(vectors.values).reshape(-1, vectors.type.list_size)
             for at, row in enumerate(batch.drop_columns(["vector"]).to_pylist()):
-                path = place(row["path"])
+                if named is not None and row["unit"] not in named:
+                    continue
+                path = place(_name(row))
                 if row["sha256"] is None:
                     yield Skipped(path, row["error"]), Content(row["error"], None, None)
                     continue
@@ -122,31 +157,31 @@ class VectorTable:
                 yield file, Content(row["error"], facts, vector)
 
 
-def _is_as_was(row: dict[str, Any]) -> bool:
+def _is_as_was(name: str, row: dict[str, Any]) -> bool:
     if row["error"] is not None:
         return False
-    if "://" in row["path"]:
+    if is_remote(name):
         return True
     try:
-        state = os.stat(row["path"])
+        state = os.stat(name)
     except OSError:
         return False
     return (state.st_size, state.st_mtime_ns) == (row["bytes"], row["modified"])
 
 
-def intake_of(tables: Iterable[VectorTable], seconds: dict[str, float]) -> Intake:
-    """What some tables hold, as taking in the same files on one machine would give it."""
+def intake_of(rows: Iterable[tuple[File | Skipped, Content]]) -> Intake:
+    """What rows of tables hold, as taking in the same files on one machine would give it."""
     files: list[File] = []
     unread: list[Skipped] = []
     contents: dict[str, Content] = {}
-    for entry, content in (row for table in tables for row in table.read()):
+    for entry, content in rows:
         if isinstance(entry, File):
             files.append(entry)
             contents[entry.sha256] = content
         else:
             unread.append(entry)
     files.sort(key=lambda file: file.path)
-    return Intake.of(files, contents, unread, seconds)
+    return Intake.of(files, contents, unread, {})
 
 
 def write_rows(
@@ -164,8 +199,9 @@ def write_rows(
     for name, unit, file, content in rows:
         read = file if isinstance(file, File) else None
         row = {
-            "path": _readable(name),
-            "unit": _readable(unit),
+            "path": readable(name),
+            "name": None if readable(name) == name else os.fsencode(name),
+            "unit": readable(unit),
             "sha256": read and read.sha256,
             "bytes": read and read.bytes,
             "modified": read and read.modified,
@@ -182,9 +218,13 @@ def write_rows(
     return [json.dumps(fragment.to_json()) for fragment in fragments]
 
 
-def _readable(name: str) -> str:
+def readable(name: str) -> str:
     """The name; bytes of it that are not UTF-8 are written with backslashes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _name(row: dict[str, Any]) -> str:
+    return str(row["path"]) if row["name"] is None else os.fsdecode(row["name"])
 
 
 def schema(encoder_id: str, size: int) -> Any:
@@ -195,6 +235,7 @@ def schema(encoder_id: str, size: int) -> Any:
     return arrow.schema(
         [
             ("path", text),
+            ("name", arrow.binary()),
             ("unit", text),
             ("sha256", text),
             ("bytes", number),

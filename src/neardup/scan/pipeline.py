@@ -10,7 +10,7 @@ import numpy as np
 from neardup.bundle import Bundle
 from neardup.embedder import Embedder
 from neardup.images.traces import Traces
-from neardup.library.file import Picture
+from neardup.library.file import Lots, Picture, where_they_are
 from neardup.library.intake import Effort, Intake, take_in, timed
 from neardup.library.listing import Listing, Selection, list_selection
 from neardup.library.store import Content
@@ -32,7 +32,6 @@ from neardup.search.exact import Pairs, Vectors
 from neardup.verify.features import opencv
 
 Search: TypeAlias = Callable[[Vectors, float, Vectors | None], tuple[Pairs, str]]
-ReadTraces: TypeAlias = Callable[[Sequence[Picture], Effort], dict[str, Traces]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +113,7 @@ def compare(
     seconds: dict[str, float],
     *,
     search: Search = search,
-    read_traces: ReadTraces = read_traces,
+    lots: Lots = where_they_are,
 ) -> ScanResult:
     """Find the near-duplicates among files that were taken in.
 
@@ -125,7 +124,7 @@ def compare(
         options: what to look for.
         seconds: how long each stage took; more are added.
         search: finds the pairs within a distance, and says how.
-        read_traces: reads the traces of processing in some pictures, by sha256.
+        lots: brings pictures here, to read them again.
     """
     across = selection.against is not None
     at = chosen_point(bundle, options)
@@ -162,6 +161,7 @@ def compare(
                 options.effort,
                 cache_folder=options.report_folder,
                 encoder_id=bundle.encoder_id,
+                lots=lots,
             )
             pairs = Pairs.collect([found, looked_at]).distinct()
             found, scenes = accepted(pairs, threshold, left, own, matches, options.bursts)
@@ -174,7 +174,9 @@ def compare(
     else:
         with timed("originals", seconds):
             rows = np.unique(np.concatenate([found.left, found.right]))
-            traces = read_traces([own[row] for row in rows.tolist()], options.effort)
+            traces: dict[str, Traces] = {}
+            for lot in lots([own[row] for row in rows.tolist()]):
+                traces |= read_traces(lot, options.effort)
         originals = Originals(traces, evidence)
         groups = matching.groups_within(own, found, options.decisions, evidence, originals)
     return ScanResult(

@@ -10,7 +10,7 @@ import numpy as np
 
 from neardup.bundle import Bundle
 from neardup.embedder import available_cores
-from neardup.library.file import Picture
+from neardup.library.file import Lots, Picture, where_they_are
 from neardup.library.intake import Effort, content_task, open_cache
 from neardup.library.pool import WorkerPool
 from neardup.library.store import ScanCache
@@ -105,6 +105,7 @@ def look_again(
     *,
     cache_folder: Path | None,
     encoder_id: str,
+    lots: Lots = where_they_are,
 ) -> Matches:
     """Verify pairs of pictures by their local features.
 
@@ -117,6 +118,7 @@ def look_again(
         effort: how to do it.
         cache_folder: the report's folder; None: nothing is kept.
         encoder_id: of the vectors in the cache.
+        lots: brings pictures here, to read them.
 
     Raises:
         NeardupError: the cache cannot be written.
@@ -132,27 +134,24 @@ def look_again(
         cache.forget_features_but(pictures)
         known = cache.known_matches()
         new = [pair for pair in wanted if pair not in known]
-        _extract(sorted({sha256 for pair in new for sha256 in pair}), pictures, cache, pool, effort)
+        lacking = cache.without_features(sorted({sha256 for pair in new for sha256 in pair}))
+        for lot in lots([pictures[sha256] for sha256 in lacking]):
+            _extract(lot, cache, pool, effort)
         known |= _verify(new, cache, pool, effort)
     return Matches({pair: known[pair] for pair in wanted if pair in known})
 
 
 def _extract(
-    contents: Sequence[str],
-    pictures: Mapping[str, Picture],
-    cache: ScanCache,
-    pool: WorkerPool,
-    effort: Effort,
+    pictures: Sequence[Picture], cache: ScanCache, pool: WorkerPool, effort: Effort
 ) -> None:
-    missing = cache.without_features(contents)
-    tasks = (content_task("features", pictures[sha256].files) for sha256 in missing)
-    show = effort.show_progress and bool(missing)
-    with progress("Local features", len(missing), show=show) as advance:
-        answers = zip(missing, pool.map(tasks), strict=True)
+    tasks = (content_task("features", picture.files) for picture in pictures)
+    show = effort.show_progress and bool(pictures)
+    with progress("Local features", len(pictures), show=show) as advance:
+        answers = zip(pictures, pool.map(tasks), strict=True)
         while batch := list(islice(answers, effort.batch_size)):
             cache.remember_features(
-                (sha256, answer.payload)
-                for sha256, answer in batch
+                (picture.sha256, answer.payload)
+                for picture, answer in batch
                 if answer.header["error"] is None
             )
             advance(len(batch))

@@ -18,6 +18,7 @@ from typing import Any
 
 from neardup.embedder import available_cores
 from neardup.files import write_text
+from neardup.library.file import Lots, where_they_are
 from neardup.library.listing import (
     BLANK,
     GROUP_TABLE,
@@ -63,9 +64,24 @@ _SCRIPTS = ("decisions.js", "groups.js", "grid.js", "viewer.js", "main.js")
 
 
 def write_report(
-    result: ScanResult, folder: Path, *, workers: int | None = None, show_progress: bool = True
+    result: ScanResult,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    show_progress: bool = True,
+    lots: Lots = where_they_are,
+    address: Path | None = None,
 ) -> None:
-    """Write the page and the tables; each file is replaced in one step."""
+    """Write the page and the tables; each file is replaced in one step.
+
+    Args:
+        result: what was found.
+        folder: to write into.
+        workers: decoding processes for the previews; None: as many as cores.
+        show_progress: on stderr.
+        lots: brings the pictures here, to draw previews of them.
+        address: where the page will lie; None: in the folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_groups(result, folder / GROUPS)
     write_pairs(result, folder / PAIRS)
@@ -79,30 +95,43 @@ def write_report(
         write_leaked(result.leakage, folder / LEAKED)
     write_skipped(result, folder / SKIPPED)
     write_blank(result, folder / BLANK)
-    write_page(result, folder / PAGE, workers=workers, show_progress=show_progress)
+    write_page(
+        result,
+        folder / PAGE,
+        workers=workers,
+        show_progress=show_progress,
+        lots=lots,
+        address=address,
+    )
 
 
 def write_page(
-    result: ScanResult, path: Path, *, workers: int | None = None, show_progress: bool = False
+    result: ScanResult,
+    path: Path,
+    *,
+    workers: int | None = None,
+    show_progress: bool = False,
+    lots: Lots = where_they_are,
+    address: Path | None = None,
 ) -> None:
-    """Write the page; ``workers``: decoding processes for the thumbnails, None for the cores."""
+    """Write the page; the arguments are those of :func:`write_report`."""
     whole = _first_groups(result.groups)
     shown = replace(result, groups=[_first_files(group) for group in whole])
     data = {
         **summary(result),
-        "page": str(path.absolute()),
+        "page": str(address or path.absolute()),
         "groupsInAll": len(result.groups),
         "groups": [
             _with_ways(listed, group) | {"filesInAll": len(every.files)}
             for listed, group, every in zip(groups(shown), shown.groups, whole, strict=True)
         ],
-        "thumbnails": _thumbnails(shown, workers=workers, show_progress=show_progress),
+        "thumbnails": _thumbnails(shown, workers=workers, show_progress=show_progress, lots=lots),
         "skippedFiles": [[str(entry.path), entry.reason] for entry in result.skipped[:MAX_LISTED]],
         "blankFiles": [str(file.path) for file in result.blank[:MAX_LISTED]],
         "decisions": asdict(result.decisions) | {"keep": sorted(result.decisions.keep)},
         "about": about(result),
         "sentences": sentences(result),
-        "next": _next_command(result, path),
+        "next": _next_command(result, address or path),
     }
     page = _resource("page.html")
     for name, content in (
@@ -150,10 +179,14 @@ def _next_command(result: ScanResult, path: Path) -> str:
     decisions = ["--decisions", "neardup-decisions.json"]
     if (path.parent / GROUPS).exists():
         return shlex.join(["neardup", "clean", str(path.parent), *decisions])
+    if "://" in str(path):
+        decisions += ["--engine", "ray", "--out", str(path.parent)]
     return shlex.join(["neardup", "scan", *map(str, result.selection.folders), *decisions])
 
 
-def _thumbnails(result: ScanResult, *, workers: int | None, show_progress: bool) -> dict[str, str]:
+def _thumbnails(
+    result: ScanResult, *, workers: int | None, show_progress: bool, lots: Lots
+) -> dict[str, str]:
     """sha256 of a picture to its preview, a data URI, for those that can still be read."""
     pictures = {
         member.picture.sha256: member.picture for group in result.groups for member in group.members
@@ -161,20 +194,21 @@ def _thumbnails(result: ScanResult, *, workers: int | None, show_progress: bool)
     most, side = next(
         (step for step in THUMBNAIL_SIDES if len(pictures) <= step[0]), THUMBNAIL_SIDES[-1]
     )
-    shown = list(islice(pictures.items(), most))
-    tasks: Iterator[Header] = (
-        {"task": "thumbnail", "path": os.fspath(picture.path), "side": side} for _, picture in shown
-    )
+    shown = list(islice(pictures.values(), most))
     drawn = {}
     with (
         WorkerPool(min(workers or available_cores(), max(1, len(shown)))) as pool,
         progress("Thumbnails", len(shown), show=show_progress and bool(shown)) as advance,
     ):
-        for (sha256, _), answer in zip(shown, pool.map(tasks), strict=True):
-            if answer.header["error"] is None:
-                encoded = base64.b64encode(answer.payload).decode()
-                drawn[sha256] = f"data:image/jpeg;base64,{encoded}"
-            advance(1)
+        for lot in lots(shown):
+            tasks: Iterator[Header] = (
+                {"task": "thumbnail", "path": os.fspath(each.path), "side": side} for each in lot
+            )
+            for picture, answer in zip(lot, pool.map(tasks), strict=True):
+                if answer.header["error"] is None:
+                    encoded = base64.b64encode(answer.payload).decode()
+                    drawn[picture.sha256] = f"data:image/jpeg;base64,{encoded}"
+                advance(1)
     return drawn
 
 
