@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from neardup.bundle import Bundle
 from neardup.cli.main import main
@@ -47,6 +48,24 @@ def test_archives_give_what_the_plain_scan_gives(ray, album, plain, toy_bundle, 
     assert "00.tar!" in (out / "skipped.csv").read_text()
     previews = page_of(out)["thumbnails"]
     assert len(previews) == len(set().union(*found.contents)), "of pictures in archives too"
+
+
+def test_pictures_in_archives_get_a_second_look(ray, textured, toy_bundle, tmp_path):
+    pytest.importorskip("cv2")
+    own = tmp_path / "own"
+    own.mkdir()
+    Image.fromarray(textured(1)).save(own / "whole.png")
+    Image.fromarray(textured(1)[40:260, 30:270]).save(own / "part.png")
+    Image.fromarray(textured(2)).save(own / "another.png")
+    with tarfile.open(tmp_path / "all.tar", "w") as tar:
+        for path in list_files(own):
+            tar.add(path, path.name)
+    how = ["--verify", "--at", "0.01"]
+    expected = scanned(toy_bundle, tmp_path / "plain", own, *how)
+    found = scanned(toy_bundle, tmp_path / "ray", tmp_path / "all.tar", "--engine", "ray", *how)
+    assert [len(group) for group in expected.groups] == [2], "by local features, not by distance"
+    assert found.told_apart == expected.told_apart
+    assert found.why == expected.why
 
 
 def test_a_damaged_archive_costs_what_is_behind_the_damage(album, tmp_path):
