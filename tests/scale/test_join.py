@@ -48,5 +48,6 @@ def test_no_task_is_larger_than_a_cell_may_be_however_alike_the_pictures_are():
     alike = collection(2000)
     alike[:] = alike[0]
     tasks = list(plan(alike, None, 300))
-    assert all(len(t.a) <= 300 and (t.b is None or len(t.b) <= 300) for t in tasks)
+    assert all(len(t.a) <= 300 and len(t.b) <= 1500 for t in tasks)
+    assert all(len(t.a) * len(t.b) <= 300**2 for t in tasks)
     assert sum(len(t.a) * len(t.b) for t in tasks) >= len(alike) ** 2 / 2, "they are all compared"

@@ -17,13 +17,14 @@ from neardup.search.exact import Indices, NearestPairs, Pairs, Vectors, nearest_
 from neardup.search.inverted import centres, recall
 
 CELL = 20_000
-"""Vectors that a task compares on either side: about a second of one core."""
+"""Vectors whose comparison with as many others is a task: seconds of one core."""
 
 ON_THE_DRIVER = 3_000_000
 """Vectors that one machine searches in minutes, by :func:`neardup.search.choice.search`."""
 
+_WIDEST = 5  # times as many others, where those at home are few: each task finds its directions
 _PER_CELL = 10  # cells for each that a task's vectors would fill
-_SAMPLE_PER_CELL = 40
+SAMPLE_PER_CELL = 40
 
 
 def visits(cells: int) -> int:
@@ -100,18 +101,21 @@ def _compare(
 
 
 def plan(a: Vectors, b: Vectors | None, capacity: int) -> Iterator[Task]:
-    """What to compare, no more than ``capacity`` vectors on either side of a task."""
+    """What to compare: in a task up to ``capacity`` vectors with some more others, no more pairs
+    than of ``capacity`` with as many."""
     larger = max(len(a), 0 if b is None else len(b))
     if larger <= capacity:
         yield Task(np.arange(len(a)), None if b is None else np.arange(len(b)))
         return
-    means = centres(a, max(1, _PER_CELL * len(a) // capacity), _SAMPLE_PER_CELL)
+    means = centres(a, max(1, _PER_CELL * len(a) // capacity), SAMPLE_PER_CELL)
     homes = _cells(a, means, 1)
     visitors = _cells(a if b is None else b, means, visits(len(means)))
     for i, j in zip(homes, visitors, strict=True):
         for start in range(0, len(i), capacity):
-            for other in range(0, len(j), capacity):
-                yield Task(i[start : start + capacity], j[other : other + capacity])
+            home = i[start : start + capacity]
+            width = min(_WIDEST * capacity, capacity * capacity // len(home))
+            for other in range(0, len(j), width):
+                yield Task(home, j[other : other + width])
 
 
 def _cells(vectors: Vectors, means: Vectors, each: int) -> list[Indices]:

@@ -32,6 +32,7 @@ from neardup.search.exact import Pairs, Vectors
 from neardup.verify.features import opencv
 
 Search: TypeAlias = Callable[[Vectors, float, Vectors | None], tuple[Pairs, str]]
+ReadTraces: TypeAlias = Callable[[Sequence[Picture], Effort], dict[str, Traces]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,7 @@ def compare(
     seconds: dict[str, float],
     *,
     search: Search = search,
+    read_traces: ReadTraces = read_traces,
     lots: Lots = where_they_are,
 ) -> ScanResult:
     """Find the near-duplicates among files that were taken in.
@@ -124,6 +126,7 @@ def compare(
         options: what to look for.
         seconds: how long each stage took; more are added.
         search: finds the pairs within a distance, and says how.
+        read_traces: reads the traces of processing in some pictures, by sha256.
         lots: brings pictures here, to read them again.
     """
     across = selection.against is not None
