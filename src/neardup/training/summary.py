@@ -4,8 +4,9 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def provenance(config: TrainConfig, weights: str, sources: Sources) -> dict[str,
         "loss": asdict(config.loss),
         "seed": config.seed,
         "git_commit": _git_commit(),
-        "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
+        "versions": {"python": platform.python_version()} | _versions(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "warnings": warnings,
     }
@@ -133,6 +134,15 @@ def next_commands(run_dir: Path) -> str:
     bundle = run_dir / "bundle"
     shown = bundle.relative_to(here) if bundle.is_relative_to(here) else bundle
     return f"next:\n  neardup compare A.jpg B.jpg --bundle {shown}\n  python eval.py bundle={shown}"
+
+
+def _versions() -> dict[str, str]:
+    """Of what a run depends on; a package that was not installed by pip has none."""
+    found = {}
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _git_commit() -> str:
