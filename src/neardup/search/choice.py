@@ -4,9 +4,10 @@ from neardup.search import inverted
 from neardup.search.equal import MANY, Distinct, restored
 from neardup.search.exact import Pairs, Vectors, nearest_pairs
 
-EXACT_UP_TO = 300_000
-"""Vectors that are always searched exactly; above, by inverted file when faiss is installed."""
-
+EXACT_UP_TO = 100_000
+"""Vectors that are always searched exactly; above, by inverted file when faiss is installed. Of so
+many it finds .999 of the pairs in some half of the time (docs/benchmarks.md); of more, a smaller
+share, but then the time of an exact search grows out of proportion."""
 
 MAX_PAIRS = 10_000_000
 """More are not kept: so many mean a threshold too loose, or thousands of shots of one scene."""

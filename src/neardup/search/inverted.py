@@ -6,8 +6,8 @@ al. 2015; Douze et al. 2024, the faiss library). What it proposes is decided by 
 that only misses are possible, no false finds; a sample of exact searches says how many.
 
 Whitened embeddings are spread evenly over all directions, so that a copy may lie far from its
-original's cell. Many small cells of which many are visited find it at least cost; how well each
-cell's centre is placed hardly matters, so k-means is given few vectors and few rounds.
+original's cell. Many small cells find it at least cost where each vector is at home in several and
+visits many. How well a cell's centre is placed hardly matters, so k-means is given few vectors.
 """
 
 import importlib
@@ -25,11 +25,11 @@ _QUERIES_AT_ONCE = 4096
 _SLACK = 1e-5  # of a squared distance, for the rounding of a product
 _PROPOSED_AT_ONCE = 4_000_000  # about; bounds the memory where everything is like everything
 _CELLS = 8.0  # times the root of the number of vectors
-_VISITED = 1 / 20  # of the cells
-_VISITED_AT_LEAST = 64
-_VECTORS_PER_CELL = 10  # that k-means sees
+_HOMES = 4  # cells that a vector is in
+_VISITED, _VISITED_AT_LEAST = 80_000_000, 64  # cells, the former divided by the number of vectors
+_VECTORS_PER_CELL = 5  # that k-means sees
 _ROUNDS = 2  # of k-means
-_MISSED_AT_THRESHOLD = 0.04  # of the pairs as far apart as the threshold, by the codes
+_MISSED_AT_THRESHOLD = 0.03  # of the pairs as far apart as the threshold, by the codes
 
 
 def available() -> bool:
@@ -54,7 +54,7 @@ def pairs_within(
     index = _index(stored)
     likeness = _Likeness.measured(index, stored)
     found = NearestPairs(threshold, 2 * limit)  # within one set a pair may be found from both sides
-    start, step = 0, _QUERIES_AT_ONCE
+    start, step = 0, _QUERIES_AT_ONCE // 64
     while start < len(a):
         queries = _padded(a[start : start + step])
         limits, _, near = index.range_search(queries, likeness.least(found.threshold))
@@ -64,18 +64,19 @@ def pairs_within(
         j = near.astype(np.int64)
         if b is None:
             i, j = np.minimum(i, j)[i != j], np.maximum(i, j)[i != j]
+        i, j = np.divmod(np.unique(i * len(stored) + j), len(stored))  # met in several cells
         for part in verified(a, stored, i, j, found.threshold):
             found.add(part)
         start += len(queries)
-        each = len(near) / len(queries)
-        step = int(np.clip(_PROPOSED_AT_ONCE / max(1.0, each), 1, _QUERIES_AT_ONCE))
+        each = max(1.0, len(near) / len(queries))
+        step = int(np.clip(_PROPOSED_AT_ONCE / each, 1, min(4 * step, _QUERIES_AT_ONCE)))
     pairs = found.each_once(limit)
     reach = float(pairs.distance.max()) if len(pairs.left) == limit else found.threshold
     return pairs, recall(pairs, a, stored, reach, within_one=b is None)
 
 
 def _index(vectors: Vectors) -> Any:
-    """Cells by k-means, found through codes of one bit a dimension; half a bit within them."""
+    """Cells by k-means; they, and the vectors in them, by codes of half a bit a dimension."""
     faiss = importlib.import_module("faiss")
     rng = np.random.default_rng(0)
     n = len(vectors)
@@ -86,16 +87,22 @@ def _index(vectors: Vectors) -> Any:
     if cells < _QUERIES_AT_ONCE // 4:
         coarse = faiss.IndexFlatIP(size)
     else:
-        coarse = faiss.IndexPQFastScan(size, size // 4, 4, product)
+        coarse = faiss.IndexPQFastScan(size, size // 8, 4, product)
         coarse.train(means)
     coarse.add(means)
-    index = faiss.IndexIVFPQFastScan(coarse, size, cells, size // 8, 4, product)
+    index = faiss.IndexIVFPQ(coarse, size, cells, size // 8, 4, product)
     index.by_residual = False
     index.train(_padded(vectors[rng.permutation(n)[:20_000]]))
     for start in range(0, n, _STORED_AT_ONCE):
-        index.add(_padded(vectors[start : start + _STORED_AT_ONCE]))
-    index.nprobe = min(cells, max(_VISITED_AT_LEAST, round(_VISITED * cells)))
-    return index
+        part = _padded(vectors[start : start + _STORED_AT_ONCE])
+        rows, codes = np.arange(start, start + len(part)), index.pq.compute_codes(part)
+        _, homes = coarse.search(part, min(cells, _HOMES))
+        for home in homes.T:  # faiss adds a vector to one cell; as a code, to a given one
+            cell = home.astype("<i8")[:, None].view(np.uint8)[:, : index.coarse_code_size()]
+            index.add_sa_codes(np.hstack([cell, codes]), rows)
+    quick = faiss.IndexIVFPQFastScan(index)
+    quick.nprobe = min(cells, max(_VISITED_AT_LEAST, _VISITED // n))
+    return quick
 
 
 def centres(vectors: Vectors, cells: int, sample: int = _VECTORS_PER_CELL) -> Vectors:
