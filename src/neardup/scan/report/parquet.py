@@ -4,7 +4,6 @@ Names of files that are not valid UTF-8 are written with backslashes.
 """
 
 import importlib
-import importlib.util
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -51,7 +50,11 @@ _ROWS_AT_ONCE = 50_000
 
 def available() -> bool:
     """Whether pyarrow is installed."""
-    return importlib.util.find_spec("pyarrow") is not None
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def pair_rows(result: ScanResult) -> Iterator[dict[str, Any]]:
