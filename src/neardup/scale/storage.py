@@ -19,7 +19,7 @@ from neardup.files import os_reason
 
 ATTEMPTS = 5
 FIRST_PAUSE = 0.5  # seconds; each pause is twice the one before
-_BLOCK = 4_000_000  # bytes asked for together
+BLOCK = 4_000_000  # bytes of a container that are asked for together
 _MODIFIED = ("LastModified", "mtime", "last_modified", "updated")  # as each storage calls it
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ def reader(name: str) -> IO[bytes]:
         NeardupError: it is not there or may not be read.
     """
     if is_remote(name):
-        return io.BufferedReader(_Remote(name), _BLOCK)
+        return io.BufferedReader(_Remote(name), BLOCK)
     try:
         return open(name, "rb")
     except OSError as error:
