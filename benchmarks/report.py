@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 from PIL import Image
@@ -34,9 +33,8 @@ from neardup.library.intake import Intake
 from neardup.library.listing import GROUP_TABLE, GROUPS, PAGE, PAIRS, Listing, Selection
 from neardup.library.store import Content
 from neardup.procedural import generate
-from neardup.scan import pipeline
 from neardup.scan.decisions import Decisions
-from neardup.scan.pipeline import ScanOptions
+from neardup.scan.pipeline import ScanOptions, compare
 from neardup.scan.report import parquet, tables
 from neardup.scan.report.page import write_page
 from neardup.search.choice import MAX_PAIRS
@@ -150,8 +148,8 @@ def run(n: int, most: int, root: Path) -> None:
         scanned=paths, references=frozenset(), against=(), left_out=(), idle=(), skipped=()
     )
     print(json.dumps({"files": n, "pairs": len(pairs.left)}), flush=True)
-    with stage("groups"), mock.patch.object(pipeline, "read_traces", make_traces):
-        result = pipeline.compare(
+    with stage("groups"):
+        result = compare(
             Selection(folders=[root]),
             listing,
             intake,
@@ -159,6 +157,7 @@ def run(n: int, most: int, root: Path) -> None:
             ScanOptions(),
             {},
             search=lambda *_: (pairs, "made up"),
+            read_traces=make_traces,
         )
     print(json.dumps({"groups": len(result.groups)}), flush=True)
     with stage("groups.json"):
