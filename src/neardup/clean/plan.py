@@ -226,7 +226,8 @@ def _plan_group(
 
 def _to_keep(group: Group, contents: list[str], decisions: Decisions) -> tuple[list[str], str]:
     """Which of contents that are accepted as one picture stay; where none is known, why."""
-    if {ordered(a, b) for a in contents for b in contents if a != b} & decisions.different:
+    among = set(contents)
+    if any(a != b and a in among and b in among for a, b in decisions.different):
         return [], CONTRADICTION
     keep = [sha256 for sha256 in contents if sha256 in decisions.keep]
     knows = group.first in contents and (group.proposed or group.across)
