@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from neardup.errors import NeardupError
-from neardup.files import list_files
+from neardup.files import list_files, place
 from neardup.scale import columns
 from neardup.scale.storage import download, is_remote, listed, modified, reader
 
@@ -63,7 +63,7 @@ def is_folder(name: str) -> bool:
 def expanded(source: str) -> list[str]:
     """A source with braces as all that it stands for: ``{0000..0099}`` counts, ``{a,b}`` lists."""
     parts = re.split(r"\{([^{}]*)\}", source)
-    choices = [[part] if place % 2 == 0 else _choices(part) for place, part in enumerate(parts)]
+    choices = [[part] if at % 2 == 0 else _choices(part) for at, part in enumerate(parts)]
     return ["".join(chosen) for chosen in product(*choices)]
 
 
@@ -72,6 +72,8 @@ def _choices(braces: str) -> list[str]:
     if counted is None:
         return braces.split(",")
     first, last = counted.groups()
+    if int(first) > int(last):
+        raise NeardupError(f"{{{braces}}}: it counts from the smaller number to the larger")
     return [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1)]
 
 
@@ -153,7 +155,7 @@ def spooled(
 def _fetched(name: str, folder: Path) -> Local:
     if not is_remote(name):
         return Local(name, Path(name))
-    path = folder / f"{len(os.listdir(folder))}{Path(name).suffix}"
+    path = folder / str(len(os.listdir(folder)))
     try:
         download(name, path)
     except NeardupError as error:
@@ -165,21 +167,25 @@ def _members(name: str, folder: Path, wanted: Container[str] | None) -> Iterator
     """What is in a container, read from front to back; where it is damaged, that is said."""
     count = 0
     try:
-        for count, (member, moment, content) in enumerate(_contents(name), 1):
+        for count, (called, moment, content) in enumerate(_contents(name), 1):
+            member = str(place(called))  # as reports write it
             if wanted is not None and member not in wanted:
                 continue
             if content is None:
                 yield Local(member, None, "there is no picture in this row")
                 continue
-            path = folder / f"{count}{Path(member).suffix}"
+            path = folder / str(count)
             with open(path, "wb") as file:
                 shutil.copyfileobj(content, file)
             os.utime(path, (moment, moment))
             yield Local(member, path)
     except Exception as error:  # each kind of container has its own
         told = isinstance(error, NeardupError) or not is_remote(name)  # no secret of a storage
-        reason = str(error).removeprefix(f"{name}: ") if told else type(error).__name__
-        yield Local(name, None, f"it cannot be read beyond {count} pictures: {reason}")
+        address = columns.Address.parse(name)
+        whole = name if address is None else address.table
+        reason = str(error).removeprefix(f"{whole}: ") if told else type(error).__name__
+        beyond = f" beyond {count} pictures" if count else ""
+        yield Local(name, None, f"it cannot be read{beyond}: {reason}")
 
 
 def _contents(name: str) -> Iterator[tuple[str, float, IO[bytes] | None]]:
