@@ -11,6 +11,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,9 +62,12 @@ class EmbedUnits:
         bundle: folder of the encoder.
         uri: of the table.
         effort: how to do it.
+        folder: where relative names start, if this machine has it: an actor may begin elsewhere.
     """
 
-    def __init__(self, bundle: str, uri: str, effort: Effort) -> None:
+    def __init__(self, bundle: str, uri: str, effort: Effort, folder: str) -> None:
+        with suppress(OSError):
+            os.chdir(folder)
         self._bundle = Bundle.load(bundle)
         self._embedder = Embedder(self._bundle.encoder_path, threads=1)
         self._pool = WorkerPool(1, seconds=effort.seconds_per_file)
@@ -129,7 +133,7 @@ def embed_units(units: Iterable[Unit], table: VectorTable, bundle: Bundle, effor
     )
     work = ray.data.from_items(waiting, override_num_blocks=len(waiting)).map_batches(
         EmbedUnits,
-        fn_constructor_args=(str(bundle.directory.absolute()), table.uri, quiet),
+        fn_constructor_args=(str(bundle.directory.absolute()), table.uri, quiet, os.getcwd()),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
         num_cpus=1,
