@@ -116,3 +116,23 @@ def test_a_damaged_file_among_several_is_told_and_alone_refused(tmp_path):
     assert second == ("1.parquet#0", b"1")
     with pytest.raises(Exception, match="there is no such file"):
         items(str(tmp_path / "2*.parquet"))
+
+
+def test_paths_of_any_kind_are_names_of_pictures(ray, rows, plain, toy_bundle, tmp_path):
+    names = [f"https://host//{number}.jpg?{'long' * 100}" for number in range(len(rows))]
+    names[:3] = ["a//b.jpg", "nul\0l.jpg", "../c.jpg"]
+    photos = arrow.compute.struct_field(rows["photo"], "bytes")
+    parquet.write_table(arrow.table({"image": photos, "path": names}), tmp_path / "x.parquet")
+    out = tmp_path / "out"
+    found = scanned(toy_bundle, out, tmp_path / "x.parquet", "--engine", "ray")
+    assert (found.contents, found.counts) == (plain.contents, plain.counts)
+    assert len(page_of(out)["thumbnails"]) == len(set().union(*found.contents))
+
+
+def test_a_table_of_pictures_is_not_overwritten(ray, rows, toy_bundle, tmp_path, capsys):
+    lance.write_dataset(rows.select(["thumbnail"]), tmp_path / "x.lance")
+    for source in (tmp_path / "x.lance", tmp_path):
+        command = ["embed", source, "--out", tmp_path / "x.lance", "--bundle", toy_bundle]
+        assert main([*map(str, command), "--engine", "ray"]) == 2
+        assert "there is a table of other things" in capsys.readouterr().err
+    assert lance.dataset(tmp_path / "x.lance").count_rows() == len(rows)

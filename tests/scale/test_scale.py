@@ -145,15 +145,36 @@ def workers():
 
 
 def test_vectors_that_exist_are_compared_without_the_pictures(
-    ray, album, plain, toy_bundle, tmp_path
+    ray, album, plain, toy_bundle, tmp_path, capsys
 ):
     uri = tmp_path / "vectors.lance"
-    encoder = ["--bundle", str(toy_bundle)]
-    assert main(["embed", str(album), "--engine", "ray", "--out", str(uri), *encoder]) == 0
+    ray_with = ["--engine", "ray", "--bundle", str(toy_bundle)]
+    assert main(["embed", str(album), "--out", str(uri), *ray_with]) == 0
     assert scanned(toy_bundle, tmp_path / "own", uri, "--engine", "ray") == plain
-    across = [str(uri), "--against", str(uri), "--engine", "ray", "--out", str(tmp_path / "both")]
-    assert main(["scan", *across, *encoder]) == 1
-    assert main(["scan", str(tmp_path / "no.lance"), "--engine", "ray", *encoder]) == 2
+    shutil.copytree(album / "sub", tmp_path / "others")
+    assert main(["embed", str(tmp_path / "others"), "--out", f"{uri}.lance", *ray_with]) == 0
+    out = ["--out", str(tmp_path / "both")]
+    assert main(["scan", str(uri), "--against", f"{uri}.lance", *out, *ray_with]) == 1
+    assert main(["scan", str(uri), "--against", str(album / "*.png"), *out, *ray_with]) == 2
+    assert "is scanned and also compared against" in capsys.readouterr().err
+    assert main(["embed", str(uri), "--out", str(tmp_path / "again.lance"), *ray_with]) == 2
+    assert "holds vectors already" in capsys.readouterr().err
+    assert main(["scan", str(tmp_path / "no.lance"), *ray_with]) == 2
+
+
+def test_a_file_that_several_sources_name_counts_once(
+    ray, album, plain, toy_bundle, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(album.parent)
+    out = tmp_path / "out"
+    sources = [album.name, album / "*.png", f"{album.parent}/./{album.name}/sub"]
+    assert scanned(toy_bundle, out, *sources, "--engine", "ray") == plain
+    table = out / "vectors.lance"
+    again = scanned(toy_bundle, tmp_path / "again", table, album / "*.png", "--engine", "ray")
+    assert again == plain
+    command = ["scan", str(table), str(album / "*.png"), "--out", str(out), "--engine", "ray"]
+    assert main([*command, "--bundle", str(toy_bundle)]) == 2
+    assert "give another --out" in capsys.readouterr().err
 
 
 def test_names_that_are_not_utf8_and_archives_in_a_folder_are_as_in_the_plain_scan(
@@ -193,3 +214,5 @@ def test_braces_count_and_list():
     assert sources.expanded("a{08..11}.tar") == ["a08.tar", "a09.tar", "a10.tar", "a11.tar"]
     assert sources.expanded("{x,y}{1..2}") == ["x1", "x2", "y1", "y2"]
     assert sources.expanded("plain") == ["plain"]
+    with pytest.raises(Exception, match="from the smaller number"):
+        sources.expanded("a{2..1}.tar")

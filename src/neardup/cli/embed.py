@@ -54,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
 
         selection = Selection(folders=[options.folder])
         taken = take_in_on_ray(selection, detector.bundle, effort(options), str(options.out))
+        if str(options.out) not in [table.uri for table in taken.tables]:
+            raise NeardupError(f"{options.folder} holds vectors already: there is nothing to embed")
         listing, intake = taken.listing, taken.intake
         rows = intake.counts.embedded + intake.counts.identical
     else:

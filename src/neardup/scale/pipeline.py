@@ -1,12 +1,13 @@
 """A scan on Ray: sources in, their near-duplicates out, by the rules of a scan on one machine."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from neardup.bundle import Bundle
 from neardup.errors import NeardupError
@@ -19,9 +20,12 @@ from neardup.scale.copies import MOST_BYTES, brought_here
 from neardup.scale.embedding import embed_units, start_ray
 from neardup.scale.join import find_pairs
 from neardup.scale.sources import Unit, is_folder, items, units
+from neardup.scale.storage import is_remote
 from neardup.scale.table import VectorTable, intake_of
 from neardup.scan.pipeline import ScanOptions, chosen_point, compare
 from neardup.scan.result import ScanResult
+
+Row: TypeAlias = tuple[File | Skipped, Content]
 
 
 def scan(
@@ -106,8 +110,8 @@ def take_in(
     sides = selection.folders, against
     if all(is_folder(str(place)) for place in [*selection.folders, *against]):
         listing = list_selection(selection, report)
-        own = Path(table).absolute()
-        scanned = [path for path in listing.scanned if own not in path.absolute().parents]
+        kept = Path(table).absolute()
+        scanned = [path for path in listing.scanned if kept not in path.absolute().parents]
         names = map(str, [*scanned, *listing.against])
         vectors = _embedded(list(units(names, opened=False)), bundle, effort, table, fresh)
         listing = replace(listing, scanned=scanned)
@@ -117,47 +121,73 @@ def take_in(
             "--reference, --include and --exclude are for folders of this machine alone"
         )
     unlisted: list[Skipped] = []
-    ready = [[_existing(p, bundle) for p in side if VectorTable.is_at(str(p))] for side in sides]
+    ready = [
+        [_table(str(p), bundle, fresh=False) for p in side if VectorTable.is_at(str(p))]
+        for side in sides
+    ]
     places = [[p for p in side if not VectorTable.is_at(str(p))] for side in sides]
     wanted = [list(_units(side, _own(table), unlisted)) for side in places]
     rows = [[row for vectors in side for row in vectors.read()] for side in ready]
     tables = list(chain(*ready))
     if any(wanted):
+        if _whereabouts(table) in [_whereabouts(each.uri) for each in tables]:
+            raise NeardupError(f"{table}: this scan would write there: give another --out")
         vectors = _embedded(list(chain(*wanted)), bundle, effort, table, fresh)
         tables.append(vectors)
         for side, chosen in zip(rows, wanted, strict=True):
             side.extend(vectors.read(chosen))
+    own, others = map(_each_once, rows)
+    if twice := own.keys() & others.keys():
+        shared, _ = own[min(twice)]
+        raise NeardupError(f"{shared.path} is scanned and also compared against")
     listing = Listing(
-        scanned=_files(rows[0]),
+        scanned=_files(own.values()),
         references=frozenset(),
-        against=_files(rows[1]),
+        against=_files(others.values()),
         left_out=(),
         idle=(),
         skipped=unlisted,
     )
-    return Taken(listing, intake_of(chain(*rows)), tables)
+    return Taken(listing, intake_of(chain(own.values(), others.values())), tables)
+
+
+def _each_once(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
+    """Rows by where the file is and its sha256: several sources may name it."""
+    found: dict[tuple[str, str], Row] = {}
+    for entry, content in rows:
+        sha256 = entry.sha256 if isinstance(entry, File) else ""
+        found.setdefault((_whereabouts(str(entry.path)), sha256), (entry, content))
+    return found
+
+
+def _whereabouts(name: str) -> str:
+    """The same for all names of a file: relative, absolute, through links to its folder."""
+    if is_remote(name):
+        return name
+    folder, file = os.path.split(name)
+    return os.path.join(_real(folder), file)
+
+
+_real = lru_cache(maxsize=4096)(os.path.realpath)
 
 
 def _embedded(
     wanted: Sequence[Unit], bundle: Bundle, effort: Effort, table: str, fresh: bool
 ) -> VectorTable:
-    vectors = VectorTable(
-        table, encoder_id=bundle.encoder_id, size=bundle.embedding_size, fresh=fresh
-    )
+    vectors = _table(table, bundle, fresh)
     vectors.forget(vectors.stale(wanted))
     embed_units(vectors.missing(wanted), vectors, bundle, effort)
     return vectors
 
 
-def _existing(place: Path, bundle: Bundle) -> VectorTable:
-    return VectorTable.existing(
-        str(place), encoder_id=bundle.encoder_id, size=bundle.embedding_size
-    )
+def _table(uri: str, bundle: Bundle, fresh: bool) -> VectorTable:
+    return VectorTable(uri, encoder_id=bundle.encoder_id, size=bundle.embedding_size, fresh=fresh)
 
 
 def _own(table: str) -> re.Pattern[str]:
-    """What fits the files that a scan with this table writes, or wrote before."""
+    """What fits the whereabouts of what a scan with this table writes, or wrote before."""
     report = "|".join(map(re.escape, REPORT_FILES))
+    table = _whereabouts(table)
     folder = re.escape(table.removesuffix(f"/{VECTORS}"))
     return re.compile(rf"{re.escape(table)}/.*|{folder}/({report})", re.DOTALL)
 
@@ -171,8 +201,8 @@ def _units(
     for source in map(str, sources):
         whole = is_folder(source)
         found = map(str, list_files(source, on_error=note)) if whole else items(source)
-        yield from units((n for n in found if not own.fullmatch(n)), opened=not whole)
+        yield from units((n for n in found if not own.fullmatch(_whereabouts(n))), opened=not whole)
 
 
-def _files(rows: Iterable[tuple[File | Skipped, Content]]) -> list[Path]:
+def _files(rows: Iterable[Row]) -> list[Path]:
     return [entry.path for entry, _ in rows if isinstance(entry, File)]

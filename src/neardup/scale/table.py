@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -34,50 +34,31 @@ class VectorTable:
         uri: of the table.
         encoder_id: see ``Bundle.encoder_id``; a table of another encoder is refused.
         size: D, of its vectors.
-        fresh: begin anew, whatever is there.
+        fresh: forget the vectors that are there.
 
     Raises:
-        NeardupError: the packages are missing, or it is no such table or another encoder's.
+        NeardupError: the packages are missing, or a table of other things or another encoder's
+            is there.
     """
 
     def __init__(self, uri: str, *, encoder_id: str, size: int, fresh: bool) -> None:
-        lance = _lance()
         self.uri = uri
-        empty = schema(encoder_id, size)
-        if fresh or not self.exists(uri):
-            mode = "overwrite" if self.exists(uri) else "create"
-            self._table = lance.write_dataset(empty.empty_table(), uri, mode=mode)
-        else:
-            self._table = lance.dataset(uri)
-        about = (self._table.schema.metadata or {}).get(b"neardup", b"{}")
-        if json.loads(about).get("encoder") != encoder_id:
+        wanted = schema(encoder_id, size)
+        table = _opened(uri)
+        if table is not None and not _holds_vectors(table):
+            raise NeardupError(f"{uri}: there is a table of other things already")
+        if fresh or table is None:
+            mode = "create" if table is None else "overwrite"
+            table = _lance().write_dataset(wanted.empty_table(), uri, mode=mode)
+        if table.schema.metadata != wanted.metadata:
             raise NeardupError(f"{uri} holds vectors of another encoder: give its --bundle")
-
-    @classmethod
-    def exists(cls, uri: str) -> bool:
-        try:
-            _lance().dataset(uri)
-        except ValueError:
-            return False
-        return True
+        self._table = table
 
     @classmethod
     def is_at(cls, uri: str) -> bool:
-        """Whether an address is that of a table of vectors, though there may be none."""
-        if not uri.endswith(SUFFIX):
-            return False
-        return not cls.exists(uri) or b"neardup" in (_lance().dataset(uri).schema.metadata or {})
-
-    @classmethod
-    def existing(cls, uri: str, *, encoder_id: str, size: int) -> Self:
-        """A table that is there.
-
-        Raises:
-            NeardupError: it is not, or it is another encoder's.
-        """
-        if not cls.exists(uri):
-            raise NeardupError(f"{uri}: there is no such table of vectors")
-        return cls(uri, encoder_id=encoder_id, size=size, fresh=False)
+        """Whether there is a table of vectors at an address."""
+        table = _opened(uri) if uri.endswith(SUFFIX) else None
+        return table is not None and _holds_vectors(table)
 
     def missing(self, units: Iterable[Unit]) -> list[Unit]:
         """Those units, or parts of units of files, that it does not hold, each once."""
@@ -248,6 +229,18 @@ def schema(encoder_id: str, size: int) -> Any:
         ],
         metadata={"neardup": json.dumps({"encoder": encoder_id})},
     )
+
+
+def _opened(uri: str) -> Any:
+    """The Lance table at an address; None: there is none."""
+    try:
+        return _lance().dataset(uri)
+    except ValueError:
+        return None
+
+
+def _holds_vectors(table: Any) -> bool:
+    return b"neardup" in (table.schema.metadata or {})
 
 
 def _lance() -> Any:
