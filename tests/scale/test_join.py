@@ -5,7 +5,8 @@ from neardup.search.exact import pairs_within
 
 pytest.importorskip("ray")
 pytest.importorskip("faiss")
-from neardup.scale.join import join, plan
+from neardup.scale.join import find_pairs, join, plan
+from neardup.search.choice import search
 
 
 def unit(vectors):
@@ -42,6 +43,16 @@ def test_cells_find_nearly_all_within_and_across(ray):
         assert keys(found) <= truth
         assert len(keys(found)) > 0.97 * len(truth)
         assert "recall measured" in how
+
+
+def test_many_equal_vectors_leave_room_for_all_other_pairs(ray, monkeypatch):
+    monkeypatch.setattr("neardup.scale.join.ON_THE_DRIVER", 100)
+    vectors = collection(3000)
+    vectors[1::2] = vectors[1]
+    found, how = find_pairs(ray, vectors, 0.6)
+    expected, _ = search(vectors, 0.6)
+    assert keys(found) == keys(expected)
+    assert "1,499 pictures" in how
 
 
 def test_no_task_is_larger_than_a_cell_may_be_however_alike_the_pictures_are():

@@ -8,12 +8,13 @@ pictures are. What the cells miss is measured on a sample.
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from neardup.search.choice import MAX_PAIRS, search
+from neardup.search.choice import MAX_PAIRS, by_size, search
 from neardup.search.exact import Indices, NearestPairs, Pairs, Vectors, nearest_pairs
 from neardup.search.inverted import centres, recall
 
@@ -50,10 +51,10 @@ class Task(NamedTuple):
 def find_pairs(
     ray: Any, a: Vectors, threshold: float, b: Vectors | None = None
 ) -> tuple[Pairs, str]:
-    """:func:`join` where there are more than one machine searches in minutes."""
-    if max(len(a), 0 if b is None else len(b)) <= ON_THE_DRIVER:
-        return search(a, threshold, b)
-    return join(ray, a, threshold, b)
+    """:func:`neardup.search.choice.search`, by :func:`join` where there are more than one machine
+    searches in minutes."""
+    few = max(len(a), 0 if b is None else len(b)) <= ON_THE_DRIVER
+    return search(a, threshold, b, by=by_size if few else partial(join, ray))
 
 
 def join(
@@ -66,17 +67,18 @@ def join(
         a, threshold, b: as for :func:`neardup.search.exact.pairs_within`.
         capacity: vectors of one cell.
     """
-    tasks = list(plan(a, b, capacity))
     left = ray.put(a)
     right = left if b is None else ray.put(b)
     remotely = ray.remote(num_cpus=1, max_retries=-1)(compare)
     found = NearestPairs(threshold, 2 * MAX_PAIRS)  # a pair may be found from both sides
     running: list[Any] = []
-    waiting = iter(tasks)
+    waiting = plan(a, b, capacity)
+    begun = 0
     at_once = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
     while True:
         for task in waiting:
             running.append(remotely.remote(left, right, *task, b is None, found.threshold))
+            begun += 1
             if len(running) >= at_once:
                 break
         if not running:
@@ -85,10 +87,10 @@ def join(
         for part in ray.get(ready):
             found.add(Pairs(*part))
     pairs = found.each_once(MAX_PAIRS)
-    if len(tasks) == 1:
+    if begun == 1:
         return pairs, "exact: every pair within the threshold was found"
     share = recall(pairs, a, a if b is None else b, threshold, within_one=b is None)
-    return pairs, f"by cells, {len(tasks)} tasks; recall measured on these pictures {share:.4f}"
+    return pairs, f"by cells, {begun} tasks; recall measured on these pictures {share:.4f}"
 
 
 def compare(

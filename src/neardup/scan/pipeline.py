@@ -27,11 +27,10 @@ from neardup.scan.second_look import (
     strict_point,
 )
 from neardup.scan.shots import RawPairs
-from neardup.search.choice import search
+from neardup.search.choice import Search, search
 from neardup.search.exact import Pairs, Vectors
 from neardup.verify.features import opencv
 
-Search: TypeAlias = Callable[[Vectors, float, Vectors | None], tuple[Pairs, str]]
 ReadTraces: TypeAlias = Callable[[Sequence[Picture], Effort], dict[str, Traces]]
 
 
