@@ -253,6 +253,19 @@ def test_decisions_are_honoured(album, run_scan, tmp_path):
         assert "decisions.json" in message
 
 
+def test_what_only_ray_opens_is_said(album, toy_bundle, tmp_path, capsys):
+    shutil.make_archive(str(tmp_path / "photos"), "tar", album)
+    how = ["--bundle", str(toy_bundle)]
+    out = ["--out", str(tmp_path / "out")]
+    archive = str(tmp_path / "photos.tar")
+    for source in (archive, "photos-*.parquet#image", "s3://bucket/photos"):
+        assert main(["scan", source, *out, *how]) == 2
+        assert main(["embed", source, "--out", str(tmp_path / "v.npz"), *how]) == 2
+        assert capsys.readouterr().err.count("need --engine ray") == 2
+    assert main(["scan", archive, str(album), *out, *how]) == 1
+    assert 'photos.tar,"not a picture' in (tmp_path / "out" / "skipped.csv").read_text()
+
+
 def test_embed_writes_one_row_a_file(album, toy_bundle, tmp_path, capsys):
     from neardup.cli.main import main
 

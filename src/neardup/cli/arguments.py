@@ -2,9 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+
+from neardup.errors import NeardupError
 
 if TYPE_CHECKING:
     from neardup.library.file import Skipped
@@ -63,6 +65,24 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "column of pictures as in 'photos-*.parquet#image' (or .lance), names with {0000..0099}, a "
         ".txt of paths, or what fsspec opens, such as s3://bucket/photos (needs neardup[ray])",
     )
+
+
+def check_engine(engine: str, places: Sequence[Path]) -> None:
+    """Refuse what only Ray opens; a plain scan skips archives that lie among other files.
+
+    Raises:
+        NeardupError: a place is in a storage or a table, or all are archives.
+    """
+    if engine == "ray":
+        return
+    from neardup.scale.sources import is_container
+    from neardup.scale.storage import is_remote
+
+    closed = [place for place in places if is_container(str(place)) and not place.is_dir()]
+    absent = [p for p in places if is_remote(str(p)) or (p in closed and not p.exists())]
+    if absent or closed == places:
+        place = (absent or closed)[0]
+        raise NeardupError(f"{place}: archives, tables and storages need --engine ray")
 
 
 def positive(text: str) -> int:

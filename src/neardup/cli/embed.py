@@ -38,12 +38,13 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from neardup.cli.arguments import effort
+    from neardup.cli.arguments import check_engine, effort
     from neardup.detector import Detector
     from neardup.library.intake import take_in
     from neardup.library.listing import Selection, list_selection
     from neardup.vectors import check_target, write_vectors
 
+    check_engine(options.engine, [options.folder])
     if (options.engine == "ray") != (options.out.suffix == ".lance"):
         raise NeardupError(f"{options.out}: --engine ray writes .lance, and nothing else does")
     if options.engine != "ray":

@@ -97,7 +97,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from neardup.cli.arguments import effort
+    from neardup.cli.arguments import check_engine, effort
     from neardup.detector import Detector
     from neardup.library.file import where_they_are
     from neardup.library.listing import PAGE, REPORT_FILES, Selection
@@ -106,6 +106,8 @@ def run(options: argparse.Namespace) -> int:
     from neardup.scan.report.page import write_report
     from neardup.scan.report.tables import summary
 
+    against = () if options.against is None else (options.against,)
+    check_engine(options.engine, [*options.folders, *against])
     far = "://" in str(options.out)
     if far and options.engine != "ray":
         raise NeardupError(f"{options.out}: reports in storages need --engine ray")
