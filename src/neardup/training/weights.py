@@ -43,6 +43,9 @@ def initial_encoder(
 ) -> tuple[Encoder, str]:
     """Build the encoder for images of side ``image_size`` and give it its first weights.
 
+    A whitening is not among them: the loss would shape what comes after it, and the export, which
+    fits another one to what comes before, would throw that away.
+
     Args:
         config: backbone, embedding size and where the weights come from.
         image_size: pixels.
@@ -72,6 +75,7 @@ def initial_encoder(
             path = DEFAULT_BUNDLE if own else Path(source).expanduser()
             encoder = Encoder(config, image_size=image_size)
             load_weights(encoder, path, pictures)
+            encoder.whiten = None  # it fits the encoder as it was; an export makes a new one
             return encoder, "the encoder that comes with neardup" if own else f"file {path.name}"
 
 
