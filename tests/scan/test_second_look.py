@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,15 @@ def test_crops_and_mirrors_are_found_and_explained(folder, run_scan, tmp_path):
     assert {"crop", "mirrored"} == {
         word for row in rows for word in ("crop", "mirrored") if word in row["match"]
     }
+
+
+def test_many_files_of_the_same_pixels_stay_in_one_group(folder, run_scan):
+    for number in range(30):
+        path = folder / f"5 again {number}.png"
+        Image.open(folder / "5.png").save(path, compress_level=1, dpi=(number + 1,) * 2)
+        os.utime(path, (10**9 - number,) * 2)
+    _, _, groups = run_scan(folder, "--at", "0.2", "--verify")
+    assert sorted(len(group["files"]) for group in groups) == [2, 2, 31]
 
 
 def test_across_two_folders(folder, run_scan, tmp_path):

@@ -15,6 +15,7 @@ from neardup.library.intake import Effort, content_task, open_cache
 from neardup.library.pool import WorkerPool
 from neardup.library.store import ScanCache
 from neardup.progress import progress
+from neardup.search.equal import Distinct, restored
 from neardup.search.exact import Pairs, Vectors
 from neardup.search.nearest import neighbours
 from neardup.verify.match import Kind, Match
@@ -59,7 +60,8 @@ def candidates(found: Pairs, a: Vectors, b: Vectors | None) -> Pairs:
     """The pairs to look at: each picture's nearest neighbours, and those within the threshold.
 
     Of the latter there may be many in an album of one scene; the nearest are taken, as many as
-    twenty for each picture.
+    twenty for each picture. Many equal vectors have the neighbours of the first, as in the search:
+    else they would be each other's.
 
     Args:
         found: the pairs within the threshold.
@@ -68,11 +70,14 @@ def candidates(found: Pairs, a: Vectors, b: Vectors | None) -> Pairs:
     """
     most = _MOST_PER_PICTURE * (len(a) + (0 if b is None else len(b)))
     found = found.nearest(most)
+    ours, count = Distinct.of(a), neighbour_count(len(a))
     if b is None:
-        return Pairs.collect([found, neighbours(a, neighbour_count(len(a)), REACH)]).distinct()
+        near = restored(neighbours(ours.vectors, count, REACH), ours, None)
+        return Pairs.collect([found, near]).distinct()
     # Those scanned look for neighbours among the references, not the other way round.
-    near = neighbours(b, neighbour_count(len(a)), REACH, a)
-    near = Pairs(near.right, near.left, near.distance)
+    theirs = Distinct.of(b)
+    near = neighbours(theirs.vectors, count, REACH, ours.vectors)
+    near = restored(Pairs(near.right, near.left, near.distance), ours, theirs)
     return Pairs.collect([found, near]).distinct()
 
 
