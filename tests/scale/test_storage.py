@@ -126,13 +126,15 @@ def test_a_storage_is_asked_again_after_longer_and_longer_pauses(
     pauses = []
     monkeypatch.setattr(module, "system_of", lambda name: (storage, name))
     monkeypatch.setattr(module.time, "sleep", pauses.append)
-    ((local,),) = spooled(Unit(["s3://bucket/a.jpg"]), tmp_path)
+    lots = spooled(Unit(["s3://bucket/a.jpg"]), tmp_path)
+    (local,) = next(lots)
     assert local.reason == reason
     assert (local.path is None) == bool(reason)
     assert pauses == sorted(pauses)
     if not reason:
         assert local.path.read_bytes() == b"12345"
         assert storage.asked == 4
+    assert list(lots) == list(tmp_path.iterdir()) == []
 
 
 def test_nothing_at_an_address_is_an_error(storage, bucket):

@@ -132,7 +132,9 @@ def _column(schema: Any, address: Address) -> str:
         return address.column
     if address.column is None and len(fitting) == 1:
         return str(fitting[0])
-    there = ", ".join(fitting) or "none"
+    if not fitting:
+        raise NeardupError(f"{address.table}: it has no column of bytes, as encoded pictures are")
+    there = ", ".join(fitting)
     if address.column is not None:
         lacking = f"there is no column {address.column!r} of encoded pictures"
     else:

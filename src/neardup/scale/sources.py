@@ -146,10 +146,15 @@ def spooled(
             if len(lot) == at_once:
                 yield lot
                 lot = []
-                for spool in folder.iterdir():
-                    spool.unlink()
+                _clear(folder)
     if lot:
         yield lot
+        _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    for spool in folder.iterdir():
+        spool.unlink()
 
 
 def _fetched(name: str, folder: Path) -> Local:

@@ -36,7 +36,7 @@ def group(pairs: Pairs, rank: Indices) -> list[Group]:
     degree = np.bincount(np.concatenate([pairs.left, pairs.right]), minlength=len(rank))
     follows = (pairs.distance == 0) & (degree[pairs.right] == 1)
     count = np.bincount(pairs.left[follows], minlength=len(rank))
-    follows &= count[pairs.left] > MANY // 2
+    follows &= count[pairs.left] > MANY // 2  # fewer lack pairs for other reasons: a decision, say
     if not follows.any():
         return _group(pairs, rank)
     first, follower = pairs.left[follows], pairs.right[follows]
