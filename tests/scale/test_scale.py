@@ -170,6 +170,13 @@ def test_a_file_that_several_sources_name_counts_once(
     sources = [album.name, album / "*.png", f"{album.parent}/./{album.name}/sub"]
     assert scanned(toy_bundle, out, *sources, "--engine", "ray") == plain
     table = out / "vectors.lance"
+    own = tmp_path / "own"
+    shutil.copytree(album, own)
+    shutil.copytree(out, own / "older report")
+    with tarfile.open(tmp_path / "none.tar", "w"):
+        pass
+    mixed = scanned(toy_bundle, tmp_path / "mixed", own, tmp_path / "none.tar", "--engine", "ray")
+    assert mixed == plain, "no file of an older report counts"
     again = scanned(toy_bundle, tmp_path / "again", table, album / "*.png", "--engine", "ray")
     assert again == plain
     command = ["scan", str(table), str(album / "*.png"), "--out", str(out), "--engine", "ray"]

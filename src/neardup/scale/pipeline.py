@@ -11,7 +11,6 @@ from typing import NamedTuple, TypeAlias
 
 from neardup.bundle import Bundle
 from neardup.errors import NeardupError
-from neardup.files import list_files
 from neardup.library.file import File, Lots, Skipped
 from neardup.library.intake import Effort, Intake, timed
 from neardup.library.listing import REPORT_FILES, VECTORS, Listing, Selection, list_selection
@@ -195,12 +194,14 @@ def _own(table: str) -> re.Pattern[str]:
 def _units(
     sources: Iterable[Path], own: re.Pattern[str], unlisted: list[Skipped]
 ) -> Iterator[Unit]:
-    def note(folder: Path, reason: str) -> None:
-        unlisted.append(Skipped(folder, reason))
-
-    for source in map(str, sources):
-        whole = is_folder(source)
-        found = map(str, list_files(source, on_error=note)) if whole else items(source)
+    for source in sources:
+        whole = is_folder(str(source))
+        if whole:
+            listing = list_selection(Selection(folders=[source]))
+            unlisted += listing.skipped
+            found = list(map(str, listing.scanned))
+        else:
+            found = items(str(source))
         yield from units((n for n in found if not own.fullmatch(_whereabouts(n))), opened=not whole)
 
 
