@@ -9,20 +9,23 @@ import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from neardup.bundle import Bundle
 from neardup.cli.main import main
 from neardup.files import list_files
+from neardup.library.file import Facts, File
 from neardup.library.intake import Effort
+from neardup.library.store import Content
 
 pytest.importorskip("ray")
 from tests.scale.scanned import page_of, scanned
 
 from neardup.scale import embedding, sources
 from neardup.scale.sources import Unit
-from neardup.scale.table import VectorTable
+from neardup.scale.table import VectorTable, intake_of
 
 
 def test_a_folder_gives_what_the_plain_scan_gives(ray, album, plain, toy_bundle, tmp_path):
@@ -215,6 +218,19 @@ def test_what_changed_or_is_gone_is_embedded_again_or_forgotten(
     (own / "1.png").unlink()
     again = scanned(toy_bundle, out, own, "--engine", "ray", "--resume")
     assert again == scanned(toy_bundle, tmp_path / "plain", own)
+
+
+def test_a_picture_one_file_of_which_could_be_decoded_is_embedded():
+    a, b = (
+        File(path=Path(name), bytes=1, modified=0, sha256="same", link=False, inode=None)
+        for name in "ab"
+    )
+    vector = np.ones(4, dtype=np.float32) / 2
+    facts = Facts(width=4, height=4, format="PNG", taken="", camera=False)
+    rows = [(a, Content(None, facts, vector)), (b, Content("out of time", None, None))]
+    for order in (rows, rows[::-1]):
+        counts = intake_of(order).counts
+        assert (counts.embedded, counts.identical, counts.skipped) == (1, 1, 0)
 
 
 def test_braces_count_and_list():

@@ -158,7 +158,8 @@ def intake_of(rows: Iterable[tuple[File | Skipped, Content]]) -> Intake:
     for entry, content in rows:
         if isinstance(entry, File):
             files.append(entry)
-            contents[entry.sha256] = content
+            if content.error is None or entry.sha256 not in contents:  # one of its files may do
+                contents[entry.sha256] = content
         else:
             unread.append(entry)
     files.sort(key=lambda file: file.path)
