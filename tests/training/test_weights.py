@@ -110,6 +110,10 @@ def test_training_goes_on_from_a_network_for_inference(tiny_run: Path, tmp_path:
         torch.testing.assert_close(encoder.eval()(images), wanted, rtol=0, atol=1e-4)
         in_training = encoder.train()(images)  # by the statistics of the batch
     assert (in_training - wanted).norm(dim=1).mean() < 0.3
+    new, _ = initial_encoder(config("random"), 32)
+    for own, other in zip(encoder.backbone.parameters(), new.backbone.parameters(), strict=True):
+        if own.ndim == 4:  # an optimiser's steps are then as long, beside it, as in a new network
+            assert own.norm().item() == pytest.approx(other.norm().item(), rel=0.15)
     with pytest.raises(ConfigError, match=r"is wanted, it has.*set encoder\.backbone"):
         initial_encoder(config(tmp_path, embedding_size=8), 32, shown)
 

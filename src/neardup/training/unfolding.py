@@ -62,21 +62,36 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _load(encoder: Encoder, tensors: dict[str, Tensor], path: Path) -> None:
-    """Convolutions and linear layers take theirs; a BatchNorm takes the bias of what it follows."""
-    before = ""
+    """Convolutions and linear layers take theirs; a BatchNorm takes the bias of what it follows.
+
+    A convolution that a BatchNorm follows is made as large as it is in a new network, each channel
+    of it, and the BatchNorm takes that back. It had also taken up the BatchNorm's scale, often a
+    tenth, and an optimiser whose steps do not depend on the gradient's size would walk ten times as
+    far.
+    """
+    before, larger = "", torch.empty(0)
     for name, module in encoder.named_modules():
         match module:
             case nn.Conv2d() | nn.Linear():
+                new = _lengths(module.weight)
                 _take(module.weight, tensors, f"{name}.weight", path)
                 if module.bias is not None:
                     _take(module.bias, tensors, f"{name}.bias", path)
-                before = name
+                before, larger = name, new / _lengths(module.weight).clamp(min=1e-12)
             case nn.BatchNorm2d():
-                nn.init.ones_(module.weight)
+                followed = encoder.get_parameter(f"{before}.weight")
+                followed.mul_(larger.view(-1, *(1 for _ in followed.shape[1:])))
+                module.weight.copy_(1 / larger)
                 _take(module.bias, tensors, f"{before}.bias", path)
                 mean, variance = _statistics(module)
                 mean.zero_()
                 variance.fill_(1 - module.eps)
+
+
+def _lengths(weight: Tensor) -> Tensor:
+    """(C, ...) -> (C,), the L2 norm of what makes each channel of the output."""
+    lengths: Tensor = weight.flatten(1).norm(dim=1)
+    return lengths
 
 
 def _take(own: Tensor, tensors: dict[str, Tensor], name: str, path: Path) -> None:
@@ -104,8 +119,8 @@ def _measured(encoder: Encoder, images: Tensor) -> Tensor:
         mean, variance = inputs[0].mean(dim=(0, 2, 3)), inputs[0].var(dim=(0, 2, 3))
         for own, seen in zip(_statistics(module), (mean, variance), strict=True):
             own.copy_(seen)
-        module.weight.copy_((variance + module.eps).sqrt())
-        module.bias.add_(mean)
+        module.bias.add_(mean * module.weight)
+        module.weight.mul_((variance + module.eps).sqrt())
 
     hooks = [
         module.register_forward_pre_hook(settle)
