@@ -23,9 +23,14 @@ class Address(type(Path())):  # type: ignore[misc]
         return str(super().__str__()).replace(":/", "://", 1)
 
 
+def is_remote(name: str) -> bool:
+    """Whether it is in a storage."""
+    return "://" in name
+
+
 def place(name: str) -> Path:
     """A path on this machine or in a storage."""
-    return Address(name) if "://" in name else Path(name)
+    return Address(name) if is_remote(name) else Path(name)
 
 
 def list_files(root: str | Path, *, on_error: OnError | None = None) -> list[Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from neardup.errors import NeardupError
+from neardup.files import is_remote
 
 if TYPE_CHECKING:
     from neardup.library.file import Skipped
@@ -76,7 +77,6 @@ def check_engine(engine: str, places: Sequence[Path]) -> None:
     if engine == "ray":
         return
     from neardup.scale.sources import is_container
-    from neardup.scale.storage import is_remote
 
     closed = [place for place in places if is_container(str(place)) and not place.is_dir()]
     absent = [p for p in places if is_remote(str(p)) or (p in closed and not p.exists())]

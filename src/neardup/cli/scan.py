@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from neardup.cli.arguments import Commands, add_at, add_bundle, add_effort, add_engine, add_json
 from neardup.errors import NeardupError
-from neardup.files import place
+from neardup.files import is_remote, place
 
 if TYPE_CHECKING:
     from neardup.scan.result import ScanResult
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     from neardup.cli.arguments import check_engine, effort
     from neardup.detector import Detector
     from neardup.library.file import where_they_are
-    from neardup.library.listing import PAGE, REPORT_FILES, Selection
+    from neardup.library.listing import PAGE, REPORT_FILES, VECTORS, Selection
     from neardup.scan.decisions import Decisions
     from neardup.scan.pipeline import ScanOptions, scan
     from neardup.scan.report.page import write_report
@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
 
     against = () if options.against is None else (options.against,)
     check_engine(options.engine, [*options.folders, *against])
-    far = "://" in str(options.out)
+    far = is_remote(str(options.out))
     if far and options.engine != "ray":
         raise NeardupError(f"{options.out}: reports in storages need --engine ray")
     if options.bursts is not None and not options.verify:
@@ -132,7 +132,6 @@ def run(options: argparse.Namespace) -> int:
         exclude=options.exclude,
     )
     if options.engine == "ray":
-        from neardup.library.listing import VECTORS
         from neardup.scale import pipeline as scale
 
         table = str(options.out / VECTORS)

@@ -6,9 +6,9 @@ from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from neardup.files import is_remote
 from neardup.library.file import Picture
 from neardup.scale.sources import Unit, spooled, units
-from neardup.scale.storage import is_remote
 from neardup.scale.table import VectorTable
 
 MOST_BYTES = 5_000_000_000

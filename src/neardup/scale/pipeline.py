@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from neardup.bundle import Bundle
 from neardup.errors import NeardupError
+from neardup.files import is_remote
 from neardup.library.file import File, Lots, Skipped
 from neardup.library.intake import Effort, Intake, timed
 from neardup.library.listing import REPORT_FILES, VECTORS, Listing, Selection, list_selection
@@ -19,7 +20,6 @@ from neardup.scale.copies import MOST_BYTES, brought_here
 from neardup.scale.embedding import embed_units, start_ray
 from neardup.scale.join import find_pairs
 from neardup.scale.sources import Unit, is_folder, items, units
-from neardup.scale.storage import is_remote
 from neardup.scale.table import VectorTable, intake_of
 from neardup.scan.pipeline import ScanOptions, chosen_point, compare
 from neardup.scan.result import ScanResult

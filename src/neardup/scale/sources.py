@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from neardup.errors import NeardupError
-from neardup.files import list_files, place
+from neardup.files import is_remote, list_files, place
 from neardup.scale import columns
-from neardup.scale.storage import download, is_remote, listed, modified, reader
+from neardup.scale.storage import download, listed, modified, reader
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 _FILES_PER_UNIT = 256

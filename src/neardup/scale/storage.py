@@ -15,7 +15,7 @@ from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
 from neardup.errors import NeardupError
-from neardup.files import os_reason
+from neardup.files import is_remote, os_reason
 
 ATTEMPTS = 5
 FIRST_PAUSE = 0.5  # seconds; each pause is twice the one before
@@ -23,10 +23,6 @@ BLOCK = 4_000_000  # bytes of a container that are asked for together
 _MODIFIED = ("LastModified", "mtime", "last_modified", "updated")  # as each storage calls it
 
 T = TypeVar("T")
-
-
-def is_remote(name: str) -> bool:
-    return "://" in name
 
 
 def system_of(name: str) -> tuple[Any, str]:

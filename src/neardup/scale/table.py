@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 
 from neardup.errors import NeardupError
-from neardup.files import place
+from neardup.files import is_remote, place
 from neardup.library.file import Facts, File, Skipped
 from neardup.library.intake import Intake
 from neardup.library.store import Content
 from neardup.scale.sources import Unit
-from neardup.scale.storage import is_remote
 
 SUFFIX = ".lance"
 _ROWS_AT_ONCE = 10_000

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from neardup.embedder import available_cores
-from neardup.files import write_text
+from neardup.files import is_remote, write_text
 from neardup.library.file import Lots, where_they_are
 from neardup.library.listing import (
     BLANK,
@@ -179,7 +179,7 @@ def _next_command(result: ScanResult, path: Path) -> str:
     decisions = ["--decisions", "neardup-decisions.json"]
     if (path.parent / GROUPS).exists():
         return shlex.join(["neardup", "clean", str(path.parent), *decisions])
-    if "://" in str(path):
+    if is_remote(str(path)):
         decisions += ["--engine", "ray", "--out", str(path.parent)]
     return shlex.join(["neardup", "scan", *map(str, result.selection.folders), *decisions])
 
