@@ -96,3 +96,25 @@ def test_a_folder_without_pictures_is_named(script, toy_bundle: Path, tmp_path: 
     (tmp_path / "text.txt").write_text("not a picture")
     with pytest.raises(ConfigError, match=tmp_path.name):
         script.main([str(tmp_path), str(toy_bundle), "--hashes"])
+
+
+def test_divisions_are_averaged(script, picture, tmp_path: Path):
+    """Of two ways of dividing the photos the mean; the first is the one taken without them."""
+    for seed in range(30):
+        picture(seed).save(tmp_path / f"{seed:02}.png")
+    bundle = save_toy_bundle(tmp_path / "bundle")
+    method = encoder("toy", bundle)
+    pictures = Files(tmp_path, [f"{seed:02}.png" for seed in range(30)])
+    encoded = script.encode(
+        script.pairs_dataset(pictures, MISSION, where="", seed=0), [method], batch_size=32
+    )
+    nothing = encoded.vectors["toy"][:0, 0]
+
+    def find(divisions):
+        return script.find(
+            encoded, nothing, method, MISSION, divisions=divisions, precision=0.3
+        ).mean(MISSION)
+
+    one, two, script.SEED = find(1), find(2), 1
+    assert two == pytest.approx((one + find(1)) / 2)
+    assert find(1) != one
