@@ -20,7 +20,6 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ from neardup.evaluation.config import HASHES
 from neardup.evaluation.edits.named import HARD, MISSION, STRONG, Edit
 from neardup.evaluation.edits.pixels import Pixels
 from neardup.evaluation.measures.metrics import at_threshold, best_recall
-from neardup.evaluation.measures.results import family_rows, score_method
+from neardup.evaluation.measures.results import MethodScores, family_rows, score_method
 from neardup.evaluation.methods import Method, encoder, perceptual_hash
 from neardup.evaluation.protocols.dataset import Encoded, Files, encode
 from neardup.evaluation.protocols.pairs import folder_pictures, pairs_dataset
@@ -77,7 +76,7 @@ class Contestant:
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """Recall of each edit on the test half, and the precision over all of a set; means."""
+    """Recall of each edit on the test half, and precision over all; means of the divisions."""
 
     recall: dict[str, float] = field(default_factory=dict)
     precision: float = 1.0
@@ -183,17 +182,15 @@ def with_references(task: Task, names: Sequence[str]) -> Task:
     )
 
 
-def find(
+def score(
     encoded: Encoded,
     others: NDArray[np.float32],
     method: Method,
     edits: Sequence[Edit],
     *,
     divisions: int = 1,
-    precision: float | None = None,
-    threshold: float | None = None,
-) -> Found:
-    """Recall of ``edits`` at a threshold, or at the one chosen for ``precision``."""
+) -> list[MethodScores]:
+    """The distances of ``edits`` to all photos, once for each way of dividing the photos."""
     dataset = encoded.dataset
     places = [dataset.edits.index(edit) for edit in edits]
     part = pairs_dataset(dataset.pictures, tuple(edits), where="", seed=SEED).make_task(
@@ -203,10 +200,22 @@ def find(
     vectors = encoded.vectors[method.name]
     queries = vectors[:, [1 + place for place in places]].reshape(len(part.query_names), -1)
     references = np.concatenate([vectors[:, 0], others])
+    return [
+        score_method(method, task, queries, references, split_sources(task, seed=SEED + division))
+        for division in range(divisions)
+    ]
+
+
+def find(
+    divided: Sequence[MethodScores],
+    *,
+    precision: float | None = None,
+    threshold: float | None = None,
+) -> Found:
+    """Recall of each edit at a threshold, or at the one chosen for ``precision``."""
     recalls: dict[str, list[float]] = {}
     precisions = []
-    for seed in range(SEED, SEED + divisions):
-        scores = score_method(method, task, queries, references, split_sources(task, seed=seed))
+    for scores in divided:
         at = threshold
         if precision is not None:
             at = best_recall(scores.choice.curve, precision).threshold
@@ -274,6 +283,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--threads", type=int, help="cores for the encoders; default: all")
     options = parser.parse_args(arguments)
+    if options.divisions < 1:
+        raise ConfigError(f"--divisions {options.divisions}: must be 1 or more")
     chosen = contestants(options)
     methods = [each.method for each in chosen]
     pictures = folder_pictures(options.photos, max_images=options.images, side=SIDE, seed=SEED)
@@ -289,11 +300,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for each, speed in zip(chosen, speeds(encoded, methods), strict=True):
         name = each.method.name
         others = other.vectors.get(name, encoded.vectors[name][:0])[:, 0]
-        look = partial(find, encoded, others, each.method, divisions=options.divisions)
-        copies = look(COPIES, precision=options.precision)
-        hard = look(HARD, precision=options.precision)
+        scored, scored_hard = (
+            score(encoded, others, each.method, edits, divisions=options.divisions)
+            for edits in (COPIES, HARD)
+        )
+        copies = find(scored, precision=options.precision)
+        hard = find(scored_hard, precision=options.precision)
         at = each.own_threshold
-        own = look(COPIES, threshold=at) if at is not None else None
+        own = find(scored, threshold=at) if at is not None else None
         show(row(each, speed, copies, hard, own))
         recalls.append(copies.recall | hard.recall)
     if options.edits:

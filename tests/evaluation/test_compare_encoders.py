@@ -111,10 +111,14 @@ def test_divisions_are_averaged(script, picture, tmp_path: Path):
     nothing = encoded.vectors["toy"][:0, 0]
 
     def find(divisions):
-        return script.find(
-            encoded, nothing, method, MISSION, divisions=divisions, precision=0.3
-        ).mean(MISSION)
+        divided = script.score(encoded, nothing, method, MISSION, divisions=divisions)
+        return script.find(divided, precision=0.3).mean(MISSION)
 
     one, two, script.SEED = find(1), find(2), 1
     assert two == pytest.approx((one + find(1)) / 2)
     assert find(1) != one
+
+
+def test_no_division_is_refused(script, toy_bundle: Path, tmp_path: Path):
+    with pytest.raises(ConfigError, match="--divisions 0"):
+        script.main([str(tmp_path), str(toy_bundle), "--divisions", "0"])
